@@ -1,0 +1,301 @@
+//! The order: what it is made of, and how it moves from state to state.
+
+mod decide;
+mod draft;
+#[cfg(test)]
+mod tests;
+
+pub use decide::{Command, Refusal, decide};
+pub use draft::{Draft, DraftError, LineItem};
+
+use crate::event::{Confirmed, OrderEvent, Placed, Rejected};
+use crate::{CustomerId, OrderId, PaymentId, PaymentStatus, Shortage, Sku, Timestamp};
+use iso_currency::Currency;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Where an order stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderStatus {
+    /// Durable, goods promised, payment not settled yet.
+    Pending,
+    /// Paid (or the money is held), goods promised.
+    Confirmed,
+    /// Some goods have left.
+    PartiallyShipped,
+    /// All goods have left.
+    Shipped,
+    /// All goods have arrived.
+    Delivered,
+    /// Ended before it took effect: out of stock, or the payment was refused.
+    Rejected,
+    /// Ended on request.
+    Cancelled,
+}
+
+impl OrderStatus {
+    /// All statuses.
+    pub const ALL: [Self; 7] = [
+        Self::Pending,
+        Self::Confirmed,
+        Self::PartiallyShipped,
+        Self::Shipped,
+        Self::Delivered,
+        Self::Rejected,
+        Self::Cancelled,
+    ];
+
+    /// The status as it is written in databases and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Confirmed => "confirmed",
+            Self::PartiallyShipped => "partially_shipped",
+            Self::Shipped => "shipped",
+            Self::Delivered => "delivered",
+            Self::Rejected => "rejected",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The status so written, if it is one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+}
+
+/// When the money is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capture {
+    /// At once.
+    #[default]
+    Automatic,
+    /// Held now, taken when goods ship.
+    Manual,
+}
+
+impl Capture {
+    /// As it is written in databases and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Automatic => "automatic",
+            Self::Manual => "manual",
+        }
+    }
+
+    /// The capture mode so written, if it is one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Automatic, Self::Manual].into_iter().find(|mode| mode.as_str() == text)
+    }
+}
+
+/// A line of an order. The same SKU may stand on several lines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// What.
+    pub sku: Sku,
+    /// How many units, ≥ 1.
+    pub quantity: i64,
+    /// Price of one unit, in minor units, ≥ 0.
+    pub unit_amount: i64,
+    /// Taken off the whole line, in minor units; at most the line's price.
+    pub discount_amount: i64,
+    /// `quantity × unit_amount − discount_amount`, in minor units.
+    pub amount_total: i64,
+    /// Units that left.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub quantity_shipped: i64,
+    /// Units that were taken off before they left.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub quantity_cancelled: i64,
+    /// Units that came back.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub quantity_returned: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
+/// How an order is to be paid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentPlan {
+    /// Names the payment attempt.
+    pub payment_id: PaymentId,
+    /// The provider's name of the means of payment.
+    pub method: String,
+    /// Take the money now or hold it.
+    pub capture: Capture,
+}
+
+/// What an order knows of its payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentSummary {
+    /// Names the payment attempt.
+    pub id: PaymentId,
+    /// Where it stands.
+    pub status: PaymentStatus,
+    /// The provider's name of the means of payment.
+    pub method: String,
+    /// The provider's name of the payment.
+    pub provider_ref: Option<String>,
+    /// Why the provider refused.
+    pub decline_code: Option<String>,
+}
+
+/// Why an order was rejected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum RejectReason {
+    /// Not enough units of these SKUs.
+    OutOfStock {
+        /// Each SKU that was short.
+        shortages: Vec<Shortage>,
+    },
+    /// The provider refused the payment.
+    PaymentDeclined {
+        /// The provider's reason.
+        decline_code: String,
+    },
+}
+
+/// The sums of an order, all in minor units of its currency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Amounts {
+    /// Σ quantity × unit price.
+    pub subtotal: i64,
+    /// Σ discounts.
+    pub discount: i64,
+    /// Taxes.
+    pub tax: i64,
+    /// subtotal − discount + tax.
+    pub total: i64,
+    /// Money held or taken.
+    pub authorized: i64,
+    /// Money taken.
+    pub captured: i64,
+    /// Money given back.
+    pub refunded: i64,
+}
+
+impl Amounts {
+    /// INV-AMOUNTS: the sums fit together and no more is taken than owed or given back than taken.
+    #[must_use]
+    pub const fn are_sane(&self) -> bool {
+        self.total == self.subtotal - self.discount + self.tax
+            && 0 <= self.total
+            && 0 <= self.refunded
+            && self.refunded <= self.captured
+            && self.captured <= self.authorized
+            && self.authorized <= self.total
+    }
+}
+
+/// An order, as the fold of its events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Names it.
+    pub id: OrderId,
+    /// The client's own name of it.
+    pub external_ref: Option<String>,
+    /// Who ordered.
+    pub customer_id: Option<CustomerId>,
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// Currency of every amount.
+    pub currency: Currency,
+    /// What was ordered.
+    pub lines: Vec<Line>,
+    /// The sums.
+    pub amounts: Amounts,
+    /// Whether money is taken now or at shipping.
+    pub capture: Capture,
+    /// What is known of the payment.
+    pub payment: PaymentSummary,
+    /// The client's own data.
+    pub metadata: Map<String, Value>,
+    /// When it was placed.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// Number of its events so far.
+    pub version: i64,
+}
+
+impl Order {
+    /// The order right after it was placed: the fold of its first event.
+    #[must_use]
+    pub fn from_placed(id: OrderId, placed: &Placed, at: Timestamp) -> Self {
+        let subtotal = placed.lines.iter().map(|line| line.quantity * line.unit_amount).sum();
+        let discount = placed.lines.iter().map(|line| line.discount_amount).sum();
+        let amounts =
+            Amounts { subtotal, discount, total: subtotal - discount, ..Amounts::default() };
+        Self {
+            id,
+            external_ref: placed.external_ref.clone(),
+            customer_id: placed.customer_id,
+            status: OrderStatus::Pending,
+            currency: placed.currency,
+            lines: placed.lines.clone(),
+            amounts,
+            capture: placed.payment.capture,
+            payment: PaymentSummary {
+                id: placed.payment.payment_id,
+                status: PaymentStatus::Sending,
+                method: placed.payment.method.clone(),
+                provider_ref: None,
+                decline_code: None,
+            },
+            metadata: placed.metadata.clone(),
+            created_at: at,
+            updated_at: at,
+            version: 1,
+        }
+    }
+
+    /// This order after one more event. A second `Placed` leaves it as it is: [`decide`] never
+    /// makes one.
+    #[must_use]
+    pub fn after(mut self, event: &OrderEvent, at: Timestamp) -> Self {
+        match event {
+            OrderEvent::Placed(_) => return self,
+            OrderEvent::Confirmed(Confirmed {
+                payment,
+                amount_authorized,
+                amount_captured,
+                ..
+            }) => {
+                self.status = OrderStatus::Confirmed;
+                self.payment = payment.clone();
+                self.amounts.authorized = *amount_authorized;
+                self.amounts.captured = *amount_captured;
+            }
+            OrderEvent::Rejected(Rejected { payment, .. }) => {
+                self.status = OrderStatus::Rejected;
+                if let Some(payment) = payment {
+                    self.payment = payment.clone();
+                }
+            }
+        }
+        self.version += 1;
+        self.updated_at = at;
+        self
+    }
+
+    /// Units per SKU over all lines, each SKU once, in SKU order.
+    #[must_use]
+    pub fn units_by_sku(&self) -> std::collections::BTreeMap<Sku, i64> {
+        let mut units = std::collections::BTreeMap::new();
+        for line in &self.lines {
+            *units.entry(line.sku.clone()).or_insert(0) += line.quantity;
+        }
+        units
+    }
+}
