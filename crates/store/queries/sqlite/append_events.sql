@@ -1,0 +1,7 @@
+-- One writer at a time: the places need no turn.
+INSERT INTO event (partition, id, order_id, version, type, at, actor, cause, trace_id, data)
+SELECT new.value ->> 0, unhex(new.value ->> 1), unhex(new.value ->> 2), new.value ->> 3,
+       new.value ->> 4, new.value ->> 5, new.value ->> 6, new.value ->> 7, new.value ->> 8,
+       new.value ->> 9
+FROM json_each($1) AS new
+ORDER BY new.key

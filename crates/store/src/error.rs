@@ -1,0 +1,106 @@
+//! What can go wrong with a database, by what the caller can do about it.
+
+/// A failure of the database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached, or gave no connection in time; nothing happened.
+    #[error("the database cannot be reached")]
+    Unavailable(#[source] sqlx::Error),
+    /// Another transaction was in the way (deadlock, serialization failure, lock time-out);
+    /// nothing happened and the same work may be tried again.
+    #[error("another transaction was in the way")]
+    Conflict(#[source] sqlx::Error),
+    /// A constraint refused a row; nothing happened. One row of a batch is at fault.
+    #[error("the constraint {name} refused a row")]
+    Constraint {
+        /// The constraint's name, as far as the database tells it.
+        name: String,
+        /// What the database said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The connection failed during COMMIT: it may or may not have happened (rule D4).
+    #[error("the connection failed during COMMIT, so its outcome is unknown")]
+    CommitUnknown(#[source] sqlx::Error),
+    /// The database refused a statement for another reason; the transaction did not happen.
+    #[error("the database refused the statement {statement}")]
+    Refused {
+        /// Name of the statement.
+        statement: &'static str,
+        /// What the database said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// A row has not the shape that the code expects.
+    #[error("the column {column} of {statement} has not the expected shape: {detail}")]
+    Inconsistent {
+        /// Name of the statement.
+        statement: &'static str,
+        /// Name of the column.
+        column: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The database is not set up in a way that keeps its promises, or another process uses it.
+    #[error("{0}")]
+    Configuration(String),
+    /// A migration failed.
+    #[error("the database could not be migrated")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+}
+
+impl StoreError {
+    /// `true` when the transaction certainly did not happen, so that doing the work again cannot
+    /// do it twice.
+    #[must_use]
+    pub const fn is_certainly_aborted(&self) -> bool {
+        !matches!(self, Self::CommitUnknown(_))
+    }
+
+    /// `true` when the same work may well succeed if tried again at once.
+    #[must_use]
+    pub const fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict(_))
+    }
+
+    /// `true` when one row of a batch may be to blame, so that the others deserve a try without it.
+    #[must_use]
+    pub const fn may_be_one_rows_fault(&self) -> bool {
+        match self {
+            Self::Constraint { .. } | Self::Refused { .. } | Self::Inconsistent { .. } => true,
+            Self::Unavailable(_)
+            | Self::Conflict(_)
+            | Self::CommitUnknown(_)
+            | Self::Configuration(_)
+            | Self::Migration(_) => false,
+        }
+    }
+
+    /// Sorts a driver's error that came from running `statement`.
+    pub(crate) fn from_driver(statement: &'static str, source: sqlx::Error) -> Self {
+        let Some(database) = source.as_database_error() else {
+            return match source {
+                sqlx::Error::ColumnDecode { .. }
+                | sqlx::Error::Decode(_)
+                | sqlx::Error::Encode(_) => Self::Refused { statement, source },
+                _ => Self::Unavailable(source),
+            };
+        };
+        let code = database.code().map(|code| code.into_owned()).unwrap_or_default();
+        let is_constraint = database.is_unique_violation()
+            || database.is_check_violation()
+            || database.is_foreign_key_violation();
+        match code.as_str() {
+            // Postgres: serialization failure, deadlock, lock not available. SQLite: busy, locked.
+            "40001" | "40P01" | "55P03" | "5" | "6" | "261" | "517" => Self::Conflict(source),
+            // Postgres: connection exceptions, shutting down or starting up, too many connections.
+            "57P01" | "57P02" | "57P03" | "53300" => Self::Unavailable(source),
+            _ if code.starts_with("08") => Self::Unavailable(source),
+            _ if is_constraint => {
+                let name = database.constraint().unwrap_or(database.message()).to_owned();
+                Self::Constraint { name, source }
+            }
+            _ => Self::Refused { statement, source },
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The schema, brought up to date at start and by `orderly migrate`.
+
+use crate::db::Pools;
+use crate::{Db, StoreError};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{Connection, SqlStr};
+use std::borrow::Cow;
+
+/// What [`Db::migrate`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Migrated {
+    /// Number of migrations the program knows; all are applied now.
+    pub known: usize,
+}
+
+/// The migrations: the same numbers and names for both databases.
+const MIGRATIONS: &[(i64, &str, &str, &str)] = &[(
+    1,
+    "the shop",
+    include_str!("../../../migrations/postgres/0001_the_shop.sql"),
+    include_str!("../../../migrations/sqlite/0001_the_shop.sql"),
+)];
+
+fn migrator(pick: impl Fn(&'static str, &'static str) -> &'static str) -> Migrator {
+    let migrations = MIGRATIONS
+        .iter()
+        .map(|(version, name, postgres, sqlite)| {
+            Migration::new(
+                *version,
+                Cow::Borrowed(*name),
+                MigrationType::Simple,
+                SqlStr::from_static(pick(postgres, sqlite)),
+                false,
+            )
+        })
+        .collect();
+    Migrator::with_migrations(migrations)
+}
+
+impl Db {
+    /// Applies the migrations that are missing. Several nodes may do this at once: they take turns.
+    ///
+    /// # Errors
+    /// [`StoreError::Migration`], also when the database is newer than the program.
+    pub async fn migrate(&self) -> Result<Migrated, StoreError> {
+        match &*self.pools {
+            Pools::Postgres(pool) => {
+                let migrator = migrator(|postgres, _| postgres);
+                // A connection of its own: the statement time-out of the pool is not for this.
+                let options = pool.connect_options().as_ref().clone();
+                let options = options.options([("statement_timeout", "0")]);
+                let mut connection = sqlx::PgConnection::connect_with(&options)
+                    .await
+                    .map_err(StoreError::Unavailable)?;
+                migrator.run(&mut connection).await?;
+                // It did its work; how it says good-bye does not matter.
+                let _ = connection.close().await;
+            }
+            Pools::Sqlite { writer, .. } => migrator(|_, sqlite| sqlite).run(writer).await?,
+        }
+        Ok(Migrated { known: MIGRATIONS.len() })
+    }
+}

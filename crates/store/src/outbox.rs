@@ -1,0 +1,159 @@
+//! The log of committed events: the timeline of every order and the outbox of the shop in one.
+//!
+//! An event is written in the transaction of the change it tells of. Its place in the log
+//! (`partition`, `seq`) is drawn under the partition's lock, which is held until commit: so a
+//! reader that has seen `seq = n` can ask for `seq > n` and will never miss an event that was
+//! written earlier but committed later. No event is touched again after it was written.
+
+use crate::{Db, Row, Rows, Statement, StoreError, Tx, statement};
+use domain::{EventId, OrderEvent, OrderId, Recorded, Timestamp};
+use uuid::Uuid;
+
+static APPEND: Statement = statement!("append_events");
+static READ: Statement = statement!("read_events");
+static HISTORY: Statement = statement!("order_history");
+static ENDS: Statement = statement!("event_ends");
+
+/// An event as read from the log. Its data stays text until somebody needs it, so that a reader
+/// can pass over events of a kind that it does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    /// Partition of the log.
+    pub partition: u8,
+    /// Place within the partition.
+    pub seq: i64,
+    /// The event's own name.
+    pub id: EventId,
+    /// The order it belongs to.
+    pub order_id: OrderId,
+    /// The order's version after it.
+    pub version: i64,
+    /// Name of its kind, such as `order.placed`.
+    pub kind: String,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Who caused it.
+    pub actor: String,
+    /// What caused it.
+    pub cause: String,
+    /// The trace of the request that caused it.
+    pub trace_id: String,
+    /// Its data as JSON text.
+    pub data: String,
+}
+
+impl Logged {
+    /// The event itself.
+    ///
+    /// # Errors
+    /// The kind is unknown, or the data have another shape.
+    pub fn event(&self) -> serde_json::Result<OrderEvent> {
+        OrderEvent::from_parts(&self.kind, &self.data)
+    }
+
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        let partition = row.int("partition")?;
+        Ok(Self {
+            partition: u8::try_from(partition)
+                .map_err(|_| row.wrong("partition", "is no partition"))?,
+            seq: row.int("seq")?,
+            id: EventId(row.uuid("id")?),
+            order_id: OrderId(row.uuid("order_id")?),
+            version: row.int("version")?,
+            kind: row.text("type")?,
+            at: row.time("at")?,
+            actor: row.text("actor")?,
+            cause: row.text("cause")?,
+            trace_id: row.text("trace_id")?,
+            data: row.text("data")?,
+        })
+    }
+}
+
+/// Writes events, in the given order. It must be the last thing before commit: from here on the
+/// transaction holds the turn of its partitions.
+///
+/// # Errors
+/// [`StoreError::Constraint`] if another writer was faster with one of the versions.
+pub async fn append(tx: &mut Tx, events: &[Recorded]) -> Result<(), StoreError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let mut data = Vec::with_capacity(events.len());
+    for recorded in events {
+        let json = recorded.event.data_json().map_err(|error| StoreError::Inconsistent {
+            statement: APPEND.name,
+            column: "data".to_owned(),
+            detail: error.to_string(),
+        })?;
+        data.push(json);
+    }
+    let rows = Rows::new()
+        .ints(events.iter().map(|e| i64::from(e.order_id.partition())))
+        .uuids(events.iter().map(|e| e.id.0))
+        .uuids(events.iter().map(|e| e.order_id.0))
+        .ints(events.iter().map(|e| e.version))
+        .texts(events.iter().map(|e| e.event.name().to_owned()))
+        .times(events.iter().map(|e| e.at))
+        .texts(events.iter().map(|e| e.actor.clone()))
+        .texts(events.iter().map(|e| e.cause.clone()))
+        .texts(events.iter().map(|e| e.trace_id.clone()))
+        .texts(data);
+    tx.execute(APPEND.query().rows(rows)).await.map(drop)
+}
+
+/// The next events of a partition after place `after`, at most `limit`, in order.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn read(
+    tx: &mut Tx,
+    partition: u8,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Logged>, StoreError> {
+    let query = READ.query().bind(i64::from(partition)).bind(after).bind(limit);
+    tx.fetch(query).await?.iter().map(Logged::from_row).collect()
+}
+
+/// All events of an order, by version.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn history(db: &Db, order: OrderId) -> Result<Vec<Logged>, StoreError> {
+    db.fetch(HISTORY.query().bind(order.0)).await?.iter().map(Logged::from_row).collect()
+}
+
+/// Like [`history`], inside a transaction.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn history_in(tx: &mut Tx, order: OrderId) -> Result<Vec<Logged>, StoreError> {
+    tx.fetch(HISTORY.query().bind(order.0)).await?.iter().map(Logged::from_row).collect()
+}
+
+/// How an order's events end, for the audit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// The order.
+    pub order_id: OrderId,
+    /// Number of its events.
+    pub events: i64,
+    /// Its last version; equal to `events` when the versions have no gap.
+    pub last_version: i64,
+}
+
+/// The ends of up to `limit` orders after `after`, by id.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn ends(tx: &mut Tx, after: Uuid, limit: i64) -> Result<Vec<End>, StoreError> {
+    let read = |row: &Row| {
+        Ok(End {
+            order_id: OrderId(row.uuid("order_id")?),
+            events: row.int("events")?,
+            last_version: row.int("last_version")?,
+        })
+    };
+    tx.fetch(ENDS.query().bind(after).bind(limit)).await?.iter().map(read).collect()
+}
