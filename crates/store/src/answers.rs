@@ -49,13 +49,13 @@ pub struct Stored {
     pub created_at: Timestamp,
 }
 
-/// Keeps answers. Where a key has one already, that one stays.
+/// Keeps answers and tells how many are new. Where a key has one already, that one stays.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn store(tx: &mut Tx, answers: &[Stored]) -> Result<(), StoreError> {
+pub async fn store(tx: &mut Tx, answers: &[Stored]) -> Result<u64, StoreError> {
     if answers.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let rows = Rows::new()
         .uuids(answers.iter().map(|a| a.key.principal_id))
@@ -66,7 +66,7 @@ pub async fn store(tx: &mut Tx, answers: &[Stored]) -> Result<(), StoreError> {
         .texts(answers.iter().map(|a| a.answer.etag.clone()))
         .texts(answers.iter().map(|a| a.answer.body.clone()))
         .times(answers.iter().map(|a| a.created_at));
-    tx.execute(STORE.query().rows(rows)).await.map(drop)
+    tx.execute(STORE.query().rows(rows)).await
 }
 
 /// The answers that these requests were given, as far as they were.

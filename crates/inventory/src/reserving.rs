@@ -1,0 +1,86 @@
+//! Promising goods to a batch of orders, and taking promises back.
+
+use crate::books;
+use domain::{Demand, OrderId, ReservationOutcome, Sku, Timestamp, allocate};
+use metrics::counter;
+use std::collections::BTreeMap;
+use store::{StoreError, Tx};
+
+/// Reserves for every order of a batch. In the common case, when nothing is short, this is two
+/// statements for the whole batch.
+pub(crate) async fn reserve(
+    tx: &mut Tx,
+    demands: &[Demand],
+    now: Timestamp,
+) -> Result<Vec<ReservationOutcome>, StoreError> {
+    let wanted = total(demands);
+    let served = books::reserve(tx, &wanted).await?;
+    let outcomes = if served.len() == wanted.len() {
+        vec![ReservationOutcome::Reserved; demands.len()]
+    } else {
+        share_out(tx, demands, &wanted, &served).await?
+    };
+    let reserved: Vec<&Demand> = demands
+        .iter()
+        .zip(&outcomes)
+        .filter_map(|(demand, outcome)| {
+            (*outcome == ReservationOutcome::Reserved).then_some(demand)
+        })
+        .collect();
+    books::add_reservations(tx, &reserved, now).await?;
+    Ok(outcomes)
+}
+
+/// Some SKU is short: decides order by order, and corrects what the first statement promised.
+/// The rows are locked by it already.
+async fn share_out(
+    tx: &mut Tx,
+    demands: &[Demand],
+    wanted: &BTreeMap<Sku, i64>,
+    served: &[Sku],
+) -> Result<Vec<ReservationOutcome>, StoreError> {
+    counter!("inventory_short_batches_total").increment(1);
+    let promised: BTreeMap<&Sku, i64> =
+        served.iter().map(|sku| (sku, wanted.get(sku).copied().unwrap_or(0))).collect();
+    let skus: Vec<&Sku> = wanted.keys().collect();
+    let mut free = BTreeMap::new();
+    for (sku, level, _) in books::lock_levels(tx, &skus).await? {
+        let before = level.available() + promised.get(&sku).copied().unwrap_or(0);
+        free.insert(sku, before);
+    }
+    let allocation = allocate(demands, &free);
+    let corrections: BTreeMap<Sku, i64> = wanted
+        .keys()
+        .filter_map(|sku| {
+            let granted = allocation.granted.get(sku).copied().unwrap_or(0);
+            let delta = granted - promised.get(sku).copied().unwrap_or(0);
+            (delta != 0).then(|| (sku.clone(), delta))
+        })
+        .collect();
+    books::shift_reserved(tx, &corrections).await?;
+    Ok(allocation.outcomes)
+}
+
+/// Gives back what is promised to `orders`; each reservation is given back once, however often
+/// this is asked.
+pub(crate) async fn release(
+    tx: &mut Tx,
+    orders: &[OrderId],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut back: BTreeMap<Sku, i64> = BTreeMap::new();
+    for (sku, units) in books::end_reservations(tx, orders, now).await? {
+        *back.entry(sku).or_default() -= units;
+    }
+    books::shift_reserved(tx, &back).await
+}
+
+fn total(demands: &[Demand]) -> BTreeMap<Sku, i64> {
+    let mut wanted: BTreeMap<Sku, i64> = BTreeMap::new();
+    for (sku, units) in demands.iter().flat_map(|demand| &demand.units) {
+        let sum = wanted.entry(sku.clone()).or_default();
+        // More than there can ever be on a shelf: it will be short either way.
+        *sum = sum.saturating_add(*units);
+    }
+    wanted
+}
