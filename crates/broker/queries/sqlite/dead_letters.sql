@@ -1,0 +1,5 @@
+SELECT consumer, order_id, version, partition, seq, attempts, dead_since, last_error
+FROM parked_event
+WHERE dead_since IS NOT NULL
+ORDER BY dead_since, consumer, order_id
+LIMIT $1

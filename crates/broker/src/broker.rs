@@ -1,0 +1,169 @@
+//! The broker's handle, and how it starts.
+
+use crate::books::{self, DeadLetter, Lag};
+use crate::dispatcher::{Dispatcher, Slot, Wake, own_context};
+use crate::gate::Gate;
+use crate::group::Group;
+use crate::partitions::Partitions;
+use crate::worker::Worker;
+use crate::{BrokerConfig, Consumer};
+use actix::ArbiterHandle;
+use actors::{Mailbox, MailboxPolicy, Supervision, Vitals, supervise};
+use domain::{Clock, OrderId, PARTITIONS};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use store::{Db, StoreError};
+
+/// The handle of the broker. Cheap to clone.
+#[derive(Clone)]
+pub struct Broker {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    gate: Arc<Gate>,
+    dispatcher: Mailbox<Dispatcher>,
+    workers: Vec<Mailbox<Worker>>,
+    groups: Vec<&'static str>,
+}
+
+/// Starts a worker pool for each consumer group, spread over `arbiters`. A group that is new to
+/// the database begins at the beginning of the log.
+///
+/// # Errors
+/// [`StoreError::Configuration`] if there is no arbiter, or if two groups have one name; others if
+/// the positions cannot be written.
+pub async fn start(
+    db: Db,
+    clock: Arc<dyn Clock>,
+    consumers: Vec<Arc<dyn Consumer>>,
+    arbiters: &[ArbiterHandle],
+    config: BrokerConfig,
+) -> Result<Broker, StoreError> {
+    let groups: Vec<&'static str> = consumers.iter().map(|consumer| consumer.name()).collect();
+    if groups.iter().collect::<BTreeSet<_>>().len() < groups.len() {
+        let problem = format!("two consumer groups have the same name: {}", groups.join(", "));
+        return Err(StoreError::Configuration(problem));
+    }
+    let Some(first) = arbiters.first() else {
+        return Err(StoreError::Configuration("the broker needs an arbiter to run on".to_owned()));
+    };
+    for name in &groups {
+        books::open_positions(&db, name).await?;
+    }
+    let gate = Arc::new(Gate::default());
+    let mut slots = Vec::new();
+    let mut threads = arbiters.iter().cycle();
+    for consumer in consumers {
+        let (db, clock, config) = (db.clone(), clock.clone(), config.clone());
+        let group = Arc::new(Group { consumer, db, clock, config, gate: gate.clone() });
+        slots.extend(start_workers(&group, &mut threads));
+    }
+    let workers = slots.iter().map(|slot| slot.mailbox.clone()).collect();
+    let dispatcher = {
+        let (db, clock, gate) = (db.clone(), clock.clone(), gate.clone());
+        let build = move || {
+            Dispatcher::new(db.clone(), clock.clone(), config.clone(), gate.clone(), &slots)
+        };
+        supervise("broker", first, MailboxPolicy::Small, Supervision::STANDARD, build)
+    };
+    let inner = Inner { db, clock, gate, dispatcher, workers, groups };
+    Ok(Broker { inner: Arc::new(inner) })
+}
+
+fn start_workers<'a>(
+    group: &Arc<Group>,
+    arbiters: &mut impl Iterator<Item = &'a ArbiterHandle>,
+) -> Vec<Slot> {
+    let consumer = group.consumer.name();
+    let workers = group.config.workers_per_group.clamp(1, usize::from(PARTITIONS));
+    arbiters
+        .take(workers)
+        .enumerate()
+        .map(|(number, arbiter)| {
+            let group = group.clone();
+            let mailbox = supervise(
+                &format!("broker.{consumer}.{number}"),
+                arbiter,
+                // The dispatcher sends the next pass when the last one is done.
+                MailboxPolicy::Rendezvous,
+                Supervision::STANDARD,
+                move || Worker { group: group.clone() },
+            );
+            Slot { consumer, mailbox, share: Partitions::share(number, workers) }
+        })
+        .collect()
+}
+
+impl Broker {
+    /// Says that events were committed in these partitions. It never blocks, and many calls are
+    /// one message. An order's partition is [`OrderId::partition`].
+    pub fn wake(&self, partitions: impl IntoIterator<Item = u8>) {
+        let partitions: Partitions = partitions.into_iter().collect();
+        if partitions.is_empty() || self.inner.gate.is_stopping() {
+            return;
+        }
+        if self.inner.gate.announce(partitions) {
+            self.inner.dispatcher.deliver(Wake, &own_context());
+        }
+    }
+
+    /// How far each group is behind, by name. It counts the events that are still to come, so it
+    /// costs more the more there are.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn lag(&self) -> Result<Vec<Lag>, StoreError> {
+        let mut lag = books::lag(&self.inner.db).await?;
+        // Groups that an older program had keep their positions.
+        lag.retain(|group| self.inner.groups.contains(&group.consumer.as_str()));
+        Ok(lag)
+    }
+
+    /// Whether every group has passed every event. Parked events count as passed.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn caught_up(&self) -> Result<bool, StoreError> {
+        let due = books::find_due(&self.inner.db, self.inner.clock.now()).await?;
+        let groups = self.inner.groups.iter();
+        Ok(groups.filter_map(|name| due.get(*name)).all(|work| work.events.is_empty()))
+    }
+
+    /// The oldest dead letters, at most `limit`.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn dead_letters(&self, limit: i64) -> Result<Vec<DeadLetter>, StoreError> {
+        books::dead_letters(&self.inner.db, limit).await
+    }
+
+    /// Has the dead letter of an order tried again, with all its attempts before it, and then the
+    /// order's events behind it. It begins within [`BrokerConfig::poll`]. `false` if the order has
+    /// no dead letter in this group.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn redrive(&self, consumer: &str, order: OrderId) -> Result<bool, StoreError> {
+        books::redrive(&self.inner.db, consumer, order, self.inner.clock.now()).await
+    }
+
+    /// Begins no further transaction and waits for the end of those under way. What is left stays
+    /// in the log for the next start.
+    pub async fn drain(&self) {
+        self.inner.gate.stop();
+        self.inner.dispatcher.drain().await;
+        for worker in &self.inner.workers {
+            worker.drain().await;
+        }
+    }
+
+    /// What can be seen of the dispatcher and of each worker.
+    #[must_use]
+    pub fn vitals(&self) -> Vec<Arc<Vitals>> {
+        let workers = self.inner.workers.iter().map(Mailbox::vitals);
+        std::iter::once(self.inner.dispatcher.vitals()).chain(workers).cloned().collect()
+    }
+}

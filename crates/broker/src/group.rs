@@ -1,0 +1,351 @@
+//! The work of a group, one transaction at a time.
+
+use crate::books::{self, Head};
+use crate::gate::Gate;
+use crate::partitions::{Partitions, Work};
+use crate::plan::{AfterFailure, Attempt, Plan, verdict};
+use crate::{BrokerConfig, ConsumeError, Consumer};
+use actors::panic_message;
+use domain::Clock;
+use futures_util::FutureExt;
+use metrics::{counter, histogram};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use store::outbox::{self, Logged};
+use store::{Db, StoreError, Tx};
+
+/// Most retries of parked events of one partition in one pass, so that they do not hold up what
+/// is new.
+const RETRIES_PER_PASS: usize = 32;
+/// Longest cause that is kept, in characters.
+const CAUSE_LENGTH_MAX: usize = 1_000;
+
+/// A consumer group at work.
+pub(crate) struct Group {
+    pub(crate) consumer: Arc<dyn Consumer>,
+    pub(crate) db: Db,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) config: BrokerConfig,
+    pub(crate) gate: Arc<Gate>,
+}
+
+/// What came of a pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Passed {
+    /// Where more may be waiting.
+    pub(crate) left: Work,
+    /// The database failed: nobody's fault, to be tried again later.
+    pub(crate) troubled: bool,
+}
+
+/// What came of one transaction.
+enum Turn {
+    /// It is committed, or there was nothing to do; in these partitions there may be more.
+    Done(Partitions),
+    /// It is rolled back, because of one of its events; `first` is the first that was tried.
+    Blamed { events: usize, first: Option<Box<Logged>>, cause: String },
+}
+
+enum Failure {
+    /// It may be one event's fault.
+    Event(String),
+    /// It is nobody's fault.
+    Database(StoreError),
+}
+
+impl Group {
+    /// Looks once where `work` says, and does what is there.
+    pub(crate) async fn pass(&self, work: Work) -> Passed {
+        match self.try_pass(work).await {
+            Ok(left) => Passed { left, troubled: false },
+            Err(error) => {
+                tracing::warn!(
+                    event = "consumer_waits",
+                    consumer = self.name(),
+                    code = "CONSUMER_WAITS",
+                    cause = %describe(&error),
+                    "the database failed; the same events are tried again later"
+                );
+                Passed { left: work, troubled: true }
+            }
+        }
+    }
+
+    async fn try_pass(&self, work: Work) -> Result<Work, StoreError> {
+        let mut left = Work { events: self.digest(work.events).await?, ..Work::default() };
+        for partition in work.parked.iter() {
+            let mut retries = 0;
+            while !self.gate.is_stopping() && self.retry_parked(partition).await? {
+                retries += 1;
+                if retries == RETRIES_PER_PASS {
+                    left.parked = left.parked.or(Partitions::one(partition));
+                    break;
+                }
+            }
+        }
+        Ok(left)
+    }
+
+    /// Applies the next events of these partitions; gives those where more may be waiting.
+    async fn digest(&self, partitions: Partitions) -> Result<Partitions, StoreError> {
+        let mut plan = Plan::new(partitions, self.config.batch);
+        let mut left = Partitions::default();
+        while let Some(attempt) = plan.next() {
+            if self.gate.is_stopping() {
+                break;
+            }
+            match self.turn(attempt).await? {
+                Turn::Done(more) => left = left.or(more),
+                Turn::Blamed { events, first, cause } => {
+                    left = left.or(attempt.partitions);
+                    let count = i64::try_from(events).unwrap_or(i64::MAX);
+                    let next = plan.failed(attempt, count);
+                    if let (AfterFailure::Park, Some(culprit)) = (next, first) {
+                        self.park(&culprit, &cause).await?;
+                    }
+                }
+            }
+        }
+        Ok(left)
+    }
+
+    /// One transaction: lock, read, apply, move the positions, commit.
+    async fn turn(&self, attempt: Attempt) -> Result<Turn, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let positions = books::lock_positions(&mut tx, self.name(), attempt.partitions).await?;
+        let (mut events, mut moves) = (Vec::new(), Vec::with_capacity(positions.len()));
+        let mut more = Partitions::default();
+        for (partition, after) in positions {
+            let read = outbox::read(&mut tx, partition, after, attempt.limit).await?;
+            if i64::try_from(read.len()).is_ok_and(|count| count >= attempt.limit) {
+                more = more.or(Partitions::one(partition));
+            }
+            moves.extend(read.last().map(|last| (partition, last.seq)));
+            events.extend(read);
+        }
+        if events.is_empty() {
+            tx.rollback().await?;
+            return Ok(Turn::Done(more));
+        }
+        let count = events.len();
+        let blocked = books::blocked_orders(&mut tx, self.name(), &events).await?;
+        let (behind, free): (Vec<_>, Vec<_>) =
+            events.into_iter().partition(|event| blocked.contains(&event.order_id));
+        match self.apply_and_commit(tx, &free, &behind, &moves).await {
+            Ok(()) => Ok(Turn::Done(more)),
+            Err(Failure::Event(cause)) => Ok(Turn::Blamed {
+                events: count,
+                first: free.into_iter().next().map(Box::new),
+                cause,
+            }),
+            Err(Failure::Database(error)) => Err(error),
+        }
+    }
+
+    async fn apply_and_commit(
+        &self,
+        tx: Tx,
+        free: &[Logged],
+        behind: &[Logged],
+        moves: &[(u8, i64)],
+    ) -> Result<(), Failure> {
+        let tx = self.apply(tx, free).await?;
+        let settled = self.settle(tx, behind, moves).await;
+        // What the group wrote may be refused as late as at commit; without it, nobody is to blame.
+        settled.map_err(|error| match Failure::from(error) {
+            Failure::Event(cause) if free.is_empty() => {
+                Failure::Database(StoreError::Configuration(format!(
+                    "the broker's own statement was refused: {cause}"
+                )))
+            }
+            failure => failure,
+        })?;
+        self.count_parked(behind.len());
+        self.applied(free);
+        Ok(())
+    }
+
+    async fn settle(
+        &self,
+        mut tx: Tx,
+        behind: &[Logged],
+        moves: &[(u8, i64)],
+    ) -> Result<(), StoreError> {
+        books::park_behind(&mut tx, self.name(), behind).await?;
+        books::advance_positions(&mut tx, self.name(), moves).await?;
+        tx.commit().await
+    }
+
+    /// Lets the group apply events; a panic is an error like any other.
+    async fn apply(&self, tx: Tx, events: &[Logged]) -> Result<Tx, Failure> {
+        if events.is_empty() {
+            return Ok(tx);
+        }
+        let work = async { self.consumer.apply(tx, events).await };
+        match AssertUnwindSafe(work).catch_unwind().await {
+            Ok(Ok(tx)) => Ok(tx),
+            Ok(Err(ConsumeError::Store(error))) => Err(error.into()),
+            Ok(Err(error @ ConsumeError::Event(_))) => Err(Failure::Event(describe(&error))),
+            Err(payload) => {
+                Err(Failure::Event(format!("the consumer panicked: {}", panic_message(&*payload))))
+            }
+        }
+    }
+
+    /// Passes the culprit and keeps it for later.
+    async fn park(&self, culprit: &Logged, cause: &str) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        let only = Partitions::one(culprit.partition);
+        let positions = books::lock_positions(&mut tx, self.name(), only).await?;
+        let Some(&(_, after)) = positions.first() else {
+            return tx.rollback().await;
+        };
+        let next = outbox::read(&mut tx, culprit.partition, after, 1).await?;
+        if next.first().map(|event| event.seq) != Some(culprit.seq) {
+            // Another node was faster.
+            return tx.rollback().await;
+        }
+        let verdict = verdict(1, self.clock.now(), &self.config);
+        books::park_failed(&mut tx, self.name(), culprit, verdict, cause).await?;
+        let moves = [(culprit.partition, culprit.seq)];
+        books::advance_positions(&mut tx, self.name(), &moves).await?;
+        tx.commit().await?;
+        self.count_parked(1);
+        tracing::warn!(
+            event = "event_parked",
+            consumer = self.name(),
+            order_id = %culprit.order_id,
+            version = culprit.version,
+            trace_id = %culprit.trace_id,
+            code = "EVENT_PARKED",
+            cause,
+            "an event could not be digested; its order waits for the next attempt"
+        );
+        if verdict.dead_since.is_some() {
+            self.died(culprit, cause);
+        }
+        Ok(())
+    }
+
+    /// Tries one parked event whose time has come; `false` if there is none.
+    async fn retry_parked(&self, partition: u8) -> Result<bool, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let only = Partitions::one(partition);
+        if books::lock_positions(&mut tx, self.name(), only).await?.is_empty() {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        let now = self.clock.now();
+        let due = books::due_parked_event(&mut tx, self.name(), partition, now).await?;
+        let Some(head) = due else {
+            tx.rollback().await?;
+            return Ok(false);
+        };
+        let read = outbox::read(&mut tx, partition, head.seq - 1, 1).await?;
+        let Some(event) = read.into_iter().find(|event| event.seq == head.seq) else {
+            tx.rollback().await?;
+            return Err(StoreError::Configuration(format!(
+                "the parked event {} of order {} is not in the log",
+                head.version, head.order_id
+            )));
+        };
+        match self.apply_parked(tx, &head, &event).await {
+            Ok(()) => Ok(true),
+            Err(Failure::Database(error)) => Err(error),
+            Err(Failure::Event(cause)) => self.failed_again(&head, &event, &cause).await,
+        }
+    }
+
+    async fn apply_parked(&self, tx: Tx, head: &Head, event: &Logged) -> Result<(), Failure> {
+        let events = std::slice::from_ref(event);
+        let mut tx = self.apply(tx, events).await?;
+        books::unpark(&mut tx, self.name(), head, self.clock.now()).await?;
+        tx.commit().await?;
+        self.applied(events);
+        Ok(())
+    }
+
+    async fn failed_again(
+        &self,
+        head: &Head,
+        event: &Logged,
+        cause: &str,
+    ) -> Result<bool, StoreError> {
+        let verdict = verdict(head.attempts + 1, self.clock.now(), &self.config);
+        let mut tx = self.db.begin().await?;
+        let counted = books::fail_parked_event(&mut tx, self.name(), head, verdict, cause).await?;
+        tx.commit().await?;
+        if counted && verdict.dead_since.is_some() {
+            self.died(event, cause);
+        }
+        Ok(true)
+    }
+
+    fn name(&self) -> &'static str {
+        self.consumer.name()
+    }
+
+    /// After commit: count, and tell the group.
+    #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
+    fn applied(&self, events: &[Logged]) {
+        if events.is_empty() {
+            return;
+        }
+        let name = self.name();
+        counter!("broker_events_total", "consumer" => name).increment(events.len() as u64);
+        histogram!("batch_items", "batch" => format!("broker.{name}")).record(events.len() as f64);
+        let told = catch_unwind(AssertUnwindSafe(|| self.consumer.committed(events)));
+        if let Err(payload) = told {
+            tracing::error!(
+                event = "consumer_panicked",
+                consumer = name,
+                code = "CONSUMER_PANICKED",
+                cause = %panic_message(&*payload),
+                "a consumer panicked after commit; its effects are durable"
+            );
+        }
+    }
+
+    fn count_parked(&self, events: usize) {
+        if events > 0 {
+            counter!("broker_parked_total", "consumer" => self.name()).increment(events as u64);
+        }
+    }
+
+    fn died(&self, event: &Logged, cause: &str) {
+        counter!("broker_dead_letters_total", "consumer" => self.name()).increment(1);
+        tracing::error!(
+            event = "event_dead",
+            consumer = self.name(),
+            order_id = %event.order_id,
+            version = event.version,
+            trace_id = %event.trace_id,
+            code = "EVENT_DEAD",
+            cause,
+            "an event is a dead letter: it is not tried again until a person asks for it"
+        );
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        if error.may_be_one_rows_fault() {
+            Self::Event(describe(&error))
+        } else {
+            Self::Database(error)
+        }
+    }
+}
+
+/// An error and its causes in one line.
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    // Postgres takes no NUL in a text.
+    text.chars().filter(|c| *c != '\0').take(CAUSE_LENGTH_MAX).collect()
+}

@@ -1,0 +1,7 @@
+-- No SKU is empty, so the empty text comes before the first one.
+SELECT p.sku, p.name, p.category, p.unit_amount, p.currency, p.active::int::bigint AS active,
+       p.revision, p.updated_at
+FROM product p
+WHERE p.sku > coalesce($2::text, '') AND ($1::text IS NULL OR p.category = $1::text)
+ORDER BY p.sku
+LIMIT $3::bigint

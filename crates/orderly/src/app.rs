@@ -1,0 +1,296 @@
+//! The wiring: every part of the shop, started and stopped in order.
+
+use crate::cli::ServeArgs;
+use crate::keys::{AdminKey, admin_key};
+use actix::Arbiter;
+use actors::{BatchLimits, SystemClock, SystemIds};
+use anyhow::{Context, Result};
+use broker::{Broker, BrokerConfig, Consumer};
+use catalog::Catalog;
+use customers::Customers;
+use domain::{Clock, IdSource, Sku};
+use gateway::{Probes, Readiness, RunningGateway, Services};
+use orders::{Orders, OrdersConfig, Parts};
+use payments::ProviderConfig;
+use recommendations::Recommendations;
+use resilience::{
+    BreakerConfig, BulkheadConfig, DependencyConfig, RetryBudgetConfig, RetryPolicy,
+};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use store::{Backend, Db, StoreConfig};
+use telemetry::MetricsHandle;
+
+/// How often the database is asked whether it answers, and metrics are tidied.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// A running shop.
+pub(crate) struct App {
+    pub(crate) admin_key: AdminKey,
+    pub(crate) gateway: RunningGateway,
+    pub(crate) broker: Broker,
+    orders: Orders,
+    bank: Option<bank::RunningBank>,
+    db: Db,
+    draining: Arc<AtomicBool>,
+    arbiters: Vec<Arbiter>,
+}
+
+/// What every service is given.
+struct Ground {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    arbiters: Vec<Arbiter>,
+}
+
+impl Ground {
+    fn arbiter(&self, index: usize) -> actix::ArbiterHandle {
+        match self.arbiters.get(index % self.arbiters.len().max(1)) {
+            Some(arbiter) => arbiter.handle(),
+            None => Arbiter::current(),
+        }
+    }
+}
+
+impl App {
+    /// Starts everything; the REST API serves when this returns.
+    pub(crate) async fn start(args: &ServeArgs, metrics: MetricsHandle) -> Result<Self> {
+        let data_dir = &args.store.data_dir;
+        std::fs::create_dir_all(data_dir).with_context(|| data_dir.display().to_string())?;
+        let admin_key = admin_key(args.admin_key.as_deref(), data_dir)?;
+        let workers = args.workers.unwrap_or_else(cores).max(1);
+        let db = Db::open(&StoreConfig::new(args.store.url())).await?;
+        db.migrate().await?;
+        let ground = Ground {
+            db: db.clone(),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+            arbiters: (0..workers).map(|_| Arbiter::new()).collect(),
+        };
+        let (bank, provider) = provider(args, &ground).await?;
+        let shop = Shop::open(args, &ground, provider, &admin_key).await?;
+        let draining = Arc::new(AtomicBool::new(false));
+        let probes = probes(&db, &draining, metrics);
+        let cursor_secret = Sha256::new()
+            .chain_update(b"orderly list cursors\0")
+            .chain_update(admin_key.secret.as_bytes())
+            .finalize()
+            .into();
+        let config = gateway::GatewayConfig::new(
+            args.listen,
+            args.private_listen,
+            workers,
+            cursor_secret,
+        );
+        let gateway = gateway::start(shop.services, probes, config)?;
+        let Ground { arbiters, .. } = ground;
+        let (broker, orders) = (shop.broker, shop.orders);
+        Ok(Self { admin_key, gateway, broker, orders, bank, db, draining, arbiters })
+    }
+
+    /// Stops everything in order: no new requests, then no unanswered ones, then no unfinished
+    /// work, then the books are closed.
+    pub(crate) async fn stop(self, drain_delay: Duration) -> Result<()> {
+        self.draining.store(true, Ordering::Release);
+        tokio::time::sleep(drain_delay).await;
+        self.gateway.stop(true).await;
+        self.orders.drain().await;
+        self.broker.drain().await;
+        if let Some(bank) = self.bank {
+            bank.stop().await;
+        }
+        self.db.close().await;
+        for arbiter in self.arbiters {
+            arbiter.stop();
+        }
+        Ok(())
+    }
+}
+
+struct Shop {
+    services: Services,
+    orders: Orders,
+    broker: Broker,
+}
+
+impl Shop {
+    async fn open(
+        args: &ServeArgs,
+        ground: &Ground,
+        provider: ProviderConfig,
+        admin_key: &AdminKey,
+    ) -> Result<Self> {
+        let Ground { db, clock, ids, .. } = ground;
+        let customers =
+            customers::start(db.clone(), clock.clone(), ids.clone(), &ground.arbiter(0)).await?;
+        customers.ensure_key("admin", &admin_key.secret, "*").await?;
+        let catalog = catalog::start(db.clone(), clock.clone(), &ground.arbiter(1)).await?;
+        let inventory =
+            inventory::start(db.clone(), clock.clone(), ids.clone(), &ground.arbiter(0));
+        let payments = payments::start(
+            db.clone(),
+            clock.clone(),
+            customers.clone(),
+            provider,
+            &ground.arbiter(1),
+        )?;
+        let (recommendations, broker) = start_broker(ground, &catalog).await?;
+        let waker = broker.clone();
+        let parts = Parts {
+            db: db.clone(),
+            clock: clock.clone(),
+            ids: ids.clone(),
+            catalog: catalog.clone(),
+            inventory: inventory.clone(),
+            payments: payments.clone(),
+            render: gateway::render_order_answer,
+            committed: Arc::new(move |partitions| waker.wake(partitions.iter().copied())),
+        };
+        let handles: Vec<_> = ground.arbiters.iter().map(Arbiter::handle).collect();
+        let orders = orders::start(parts, &orders_config(args.lanes, db.backend()), &handles);
+        let (clock, ids) = (clock.clone(), ids.clone());
+        let services = Services {
+            orders: orders.clone(),
+            catalog,
+            customers,
+            inventory,
+            payments,
+            recommendations,
+            clock,
+            ids,
+        };
+        Ok(Self { services, orders, broker })
+    }
+}
+
+async fn start_broker(ground: &Ground, catalog: &Catalog) -> Result<(Recommendations, Broker)> {
+    let (db, clock) = (&ground.db, &ground.clock);
+    let known = catalog.clone();
+    let is_active = move |sku: &Sku| {
+        known.snapshot().get(sku.as_str()).is_some_and(|product| product.active)
+    };
+    let recommendations = Recommendations::new(db.clone(), Arc::new(is_active));
+    let consumers: Vec<Arc<dyn Consumer>> = vec![
+        Arc::new(shipping::consumer(clock.clone())),
+        Arc::new(recommendations::consumer()),
+    ];
+    let handles: Vec<_> = ground.arbiters.iter().map(Arbiter::handle).collect();
+    let config = BrokerConfig::default();
+    let broker = broker::start(db.clone(), clock.clone(), consumers, &handles, config).await?;
+    Ok((recommendations, broker))
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// SQLite has one writer: one lane makes the largest batches. On Postgres two lanes keep the
+/// server busy while one of them waits for its commit.
+fn orders_config(lanes: Option<usize>, backend: Backend) -> OrdersConfig {
+    let lanes = lanes.unwrap_or(match backend {
+        Backend::Postgres => 2,
+        Backend::Sqlite => 1,
+    });
+    OrdersConfig {
+        lanes,
+        waiting_max: 4_096,
+        batch: BatchLimits { items_max: 512, weight_max: 8_000, in_flight_max: 1 },
+        charge_patience: Duration::from_secs(30),
+        reconcile_every: Duration::from_secs(5),
+        stuck_after: Duration::from_secs(10),
+    }
+}
+
+/// The provider that was named, or a bank of our own in this process, over HTTP either way.
+async fn provider(
+    args: &ServeArgs,
+    ground: &Ground,
+) -> Result<(Option<bank::RunningBank>, ProviderConfig)> {
+    let config = |base_url: String, api_key: String| ProviderConfig {
+        base_url: base_url.trim_end_matches('/').to_owned(),
+        api_key,
+        call_timeout: Duration::from_secs(10),
+        limits: provider_limits(),
+    };
+    if let Some(url) = &args.payments_url {
+        let key = args.payments_key.clone().context("--payments-url needs --payments-key")?;
+        return Ok((None, config(url.clone(), key)));
+    }
+    let key = format!("sk_{}", customers::new_secret(rand::random()));
+    let bank = bank::start(
+        bank::BankConfig {
+            listen: ([127, 0, 0, 1], 0).into(),
+            ledger: args.store.data_dir.join("bank.ledger"),
+            api_key: Some(key.clone()),
+            workers: 1,
+        },
+        ground.clock.clone(),
+        ground.ids.clone(),
+    )
+    .await?;
+    let provider = config(bank.url(), key);
+    Ok((Some(bank), provider))
+}
+
+/// Limits of the calls to the provider: rule D15 of the reliability rules for the retries; the
+/// bulkhead keeps a slow provider from taking more than its share of sockets.
+const fn provider_limits() -> DependencyConfig {
+    DependencyConfig {
+        breaker: BreakerConfig {
+            slot: Duration::from_secs(1),
+            slots: 10,
+            calls_min: 20,
+            failure_percent: 50,
+            slow_call: Duration::from_secs(9),
+            open_for: Duration::from_secs(5),
+            probes: 3,
+        },
+        bulkhead: BulkheadConfig { in_flight_max: 512, waiting_max: 100_000 },
+        retry: RetryPolicy {
+            attempts_max: 3,
+            backoff_first: Duration::from_millis(100),
+            backoff_max: Duration::from_secs(2),
+        },
+        retry_budget: RetryBudgetConfig { percent: 10, initial: 10, saved_max: 100 },
+    }
+}
+
+fn probes(db: &Db, draining: &Arc<AtomicBool>, metrics: MetricsHandle) -> Probes {
+    let reachable = Arc::new(AtomicBool::new(true));
+    actix::spawn(watch_database(db.clone(), reachable.clone()));
+    let upkeep = metrics.clone();
+    actix::spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP_EVERY).await;
+            upkeep.upkeep();
+        }
+    });
+    let draining = draining.clone();
+    let ready = move || {
+        let mut reasons = Vec::new();
+        if draining.load(Ordering::Acquire) {
+            reasons.push("draining");
+        }
+        if !reachable.load(Ordering::Acquire) {
+            reasons.push("database unreachable");
+        }
+        Readiness::from_reasons(reasons)
+    };
+    Probes { ready: Arc::new(ready), metrics: Arc::new(move || metrics.render()) }
+}
+
+/// Keeps `reachable` true while the database answers (rule D18: the pool dead for five seconds).
+async fn watch_database(db: Db, reachable: Arc<AtomicBool>) {
+    let mut last_good = Instant::now();
+    loop {
+        tokio::time::sleep(PROBE_EVERY).await;
+        if matches!(tokio::time::timeout(PROBE_EVERY, db.ping()).await, Ok(Ok(()))) {
+            last_good = Instant::now();
+        }
+        reachable.store(last_good.elapsed() < Duration::from_secs(5), Ordering::Release);
+    }
+}

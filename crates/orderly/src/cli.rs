@@ -1,0 +1,171 @@
+//! The command line. Exit codes: 0 good, 1 the check failed, 2 usage or configuration.
+
+use crate::{audit_command, bank_command, demo, replay_command, serve};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use store::DatabaseUrl;
+
+/// An order-processing back end: orders, stock and payments that are never wrong.
+#[derive(Parser)]
+#[command(name = "orderly", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the REST API (the default). With nothing set: SQLite and bank inside, under ./data.
+    Serve(Box<ServeArgs>),
+    /// Start everything in a fresh directory, place 2,000 real baskets, show the books.
+    Demo(demo::DemoArgs),
+    /// Run the third-party bank: a subset of Stripe's API with its own ledger.
+    Bank(bank_command::BankArgs),
+    /// Bring the database's schema up to date and exit.
+    Migrate(StoreArgs),
+    /// Replay a file of orders against a server and compare its books with the file.
+    Replay(replay_command::ReplayArgs),
+    /// Ask a server to compare the books of all its services and of the bank.
+    Audit(audit_command::AuditArgs),
+}
+
+/// Where the data live.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct StoreArgs {
+    /// Directory for the database, the bank's ledger and the admin key.
+    #[arg(long, env = "ORDERLY_DATA_DIR", default_value = "./data")]
+    pub(crate) data_dir: PathBuf,
+    /// postgres://… or sqlite://path [default: sqlite://DATA_DIR/orderly.db].
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub(crate) database_url: Option<DatabaseUrl>,
+}
+
+impl StoreArgs {
+    /// The database to use.
+    pub(crate) fn url(&self) -> DatabaseUrl {
+        let embedded = || DatabaseUrl::Sqlite(self.data_dir.join("orderly.db"));
+        self.database_url.clone().unwrap_or_else(embedded)
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogStyle {
+    /// Pretty on a terminal, JSON elsewhere.
+    Auto,
+    /// One JSON object per line.
+    Json,
+    /// For people.
+    Pretty,
+}
+
+/// What is logged, and how.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct LogArgs {
+    /// How log lines look.
+    #[arg(long, env = "ORDERLY_LOG_FORMAT", value_enum, default_value = "auto")]
+    pub(crate) log_format: LogStyle,
+    /// What is logged, such as `info` or `warn,orders=debug`.
+    #[arg(long, env = "ORDERLY_LOG", default_value = "info")]
+    pub(crate) log: String,
+}
+
+/// Settings of a server.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ServeArgs {
+    /// Address of the REST API.
+    #[arg(long, env = "ORDERLY_LISTEN", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// Address of metrics and probes; keep it private.
+    #[arg(long, env = "ORDERLY_PRIVATE_LISTEN", default_value = "127.0.0.1:9464")]
+    pub(crate) private_listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    /// Base URL of the payment provider, without /v1 [default: a bank inside this process].
+    #[arg(long, env = "ORDERLY_PAYMENTS_URL")]
+    pub(crate) payments_url: Option<String>,
+    /// Secret key for the payment provider.
+    #[arg(long, env = "ORDERLY_PAYMENTS_KEY", hide_env_values = true)]
+    pub(crate) payments_key: Option<String>,
+    /// A fixed first admin key, at least 16 characters [default: made at the first start and kept
+    /// in DATA_DIR/admin.key]. Nodes of one shop share it.
+    #[arg(long, env = "ORDERLY_ADMIN_KEY", hide_env_values = true)]
+    pub(crate) admin_key: Option<String>,
+    /// Threads for HTTP, and as many for actors [default: the number of cores].
+    #[arg(long, env = "ORDERLY_WORKERS")]
+    pub(crate) workers: Option<usize>,
+    /// Order lanes, 1 to 8 [default: 2 on Postgres, 1 on SQLite].
+    #[arg(long, env = "ORDERLY_LANES")]
+    pub(crate) lanes: Option<usize>,
+    /// Seconds to keep serving after a termination signal, while load balancers notice.
+    #[arg(long, env = "ORDERLY_DRAIN_DELAY_SECS", default_value = "5")]
+    pub(crate) drain_delay_secs: u64,
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
+}
+
+/// How a command ended well or badly, short of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// All is as it should be.
+    Good,
+    /// The check that the command makes has failed.
+    Failed,
+}
+
+/// The program: reads the command line and the environment, runs, and says how it went.
+#[must_use]
+pub fn main() -> ExitCode {
+    // One provider of cryptography for all TLS; it is set once, at the start of the process.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cli = Cli::parse();
+    let result = match cli.command {
+        None => serve::run(cli.serve),
+        Some(Command::Serve(args)) => serve::run(*args),
+        Some(Command::Demo(args)) => demo::run(args),
+        Some(Command::Bank(args)) => bank_command::run(args),
+        Some(Command::Migrate(args)) => serve::migrate(&args),
+        Some(Command::Replay(args)) => replay_command::run(args),
+        Some(Command::Audit(args)) => audit_command::run(args),
+    };
+    match result {
+        Ok(Verdict::Good) => ExitCode::SUCCESS,
+        Ok(Verdict::Failed) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("orderly: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn nothing_given_means_serve_with_everything_inside() {
+        let cli = Cli::try_parse_from(["orderly"]).expect("nothing is needed");
+        assert!(cli.command.is_none());
+        assert_eq!(cli.serve.listen.to_string(), "127.0.0.1:8080");
+        let url = DatabaseUrl::Sqlite(PathBuf::from("./data/orderly.db"));
+        assert_eq!(cli.serve.store.url(), url);
+    }
+
+    #[test]
+    fn the_database_is_chosen_by_scheme() {
+        let parse = |url: &str| Cli::try_parse_from(["orderly", "serve", "--database-url", url]);
+        assert!(parse("postgres://u@h/d").is_ok());
+        assert!(parse("sqlite://x.db").is_ok());
+        assert!(parse("mysql://u@h/d").is_err());
+    }
+}

@@ -1,0 +1,15 @@
+//! The product as one program: configuration, wiring and command line. The only crate that reads
+//! the environment, and the only one that knows all the others.
+
+mod app;
+mod audit_command;
+mod bank_command;
+mod cli;
+mod demo;
+mod keys;
+pub mod replay;
+mod replay_command;
+mod serve;
+mod signals;
+
+pub use cli::main;

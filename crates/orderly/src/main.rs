@@ -1,0 +1,7 @@
+//! The `orderly` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    orderly::main()
+}

@@ -1,0 +1,71 @@
+//! `orderly serve` and `orderly migrate`.
+
+use crate::app::App;
+use crate::cli::{LogArgs, LogStyle, ServeArgs, StoreArgs, Verdict};
+use crate::keys::ADMIN_KEY_FILE;
+use crate::signals::asked_to_stop;
+use anyhow::Result;
+use std::time::Duration;
+use store::{Db, StoreConfig};
+use telemetry::{LogConfig, LogFormat};
+
+/// Serves until asked to stop, then drains.
+pub(crate) fn run(args: ServeArgs) -> Result<Verdict> {
+    init_logs(&args.logs)?;
+    let metrics = telemetry::install_metrics()?;
+    telemetry::describe(telemetry::METRICS);
+    actix::System::new().block_on(async move {
+        let app = App::start(&args, metrics).await?;
+        greet(&app, &args);
+        asked_to_stop().await?;
+        tracing::info!(event = "draining", "asked to stop; finishing what was begun");
+        let drain_delay = Duration::from_secs(args.drain_delay_secs);
+        tokio::select! {
+            stopped = app.stop(drain_delay) => stopped?,
+            // A second signal: stop at once. Starting again finds and finishes what was begun.
+            again = asked_to_stop() => again?,
+        }
+        tracing::info!(event = "stopped", "stopped");
+        Ok(Verdict::Good)
+    })
+}
+
+fn greet(app: &App, args: &ServeArgs) {
+    let public = app.gateway.public_address();
+    tracing::info!(
+        event = "serving",
+        address = %public,
+        private_address = %app.gateway.private_address(),
+        "serving"
+    );
+    // On standard output, so that a script can read where the server is.
+    println!("orderly serves on http://{public} (API documents: http://{public}/docs)");
+    if app.admin_key.is_new {
+        let path = args.store.data_dir.join(ADMIN_KEY_FILE);
+        println!("admin key, shown once and kept in {}: {}", path.display(), app.admin_key.secret);
+    }
+}
+
+/// Brings the schema up to date.
+pub(crate) fn migrate(args: &StoreArgs) -> Result<Verdict> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let db = Db::open(&StoreConfig::new(args.url())).await?;
+        let migrated = db.migrate().await?;
+        db.close().await;
+        println!("the database has all {} migrations", migrated.known);
+        Ok(Verdict::Good)
+    })
+}
+
+/// Sets up the log of this process.
+pub(crate) fn init_logs(args: &LogArgs) -> Result<()> {
+    let format = match args.log_format {
+        LogStyle::Auto => LogFormat::Auto,
+        LogStyle::Json => LogFormat::Json,
+        LogStyle::Pretty => LogFormat::Pretty,
+    };
+    let config = LogConfig { service: "orderly".to_owned(), format, filter: args.log.clone() };
+    telemetry::init_logs(&config)?;
+    Ok(())
+}

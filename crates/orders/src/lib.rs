@@ -1,0 +1,27 @@
+//! The order service: takes orders in lanes, in batches, and sees each to its end.
+//!
+//! A lane is an actor. It owns the orders whose ids fall into its partitions, takes all that waits
+//! as one batch, and moves the batch through the services with one transaction that travels by
+//! mailbox: claim the keys and write the orders, reserve the goods, record the payments, write the
+//! events, commit. Then it asks for the money, order by order, and settles in batches again.
+
+mod audit;
+mod batch;
+mod books;
+mod handle;
+mod lane;
+mod messages;
+mod placing;
+mod pricing;
+mod reconciler;
+mod settling;
+mod shop;
+
+pub use audit::{AuditCheck, AuditError, AuditReport, CurrencyFigures};
+pub use handle::{Orders, OrdersConfig, start};
+pub use lane::Lane;
+pub use messages::{
+    Fault, Given, ListFilter, OrderRequest, Outcome, Place, PlaceError, Placement, Render,
+    RequestedLine, Settle,
+};
+pub use shop::Parts;

@@ -1,0 +1,490 @@
+//! The first half of an order's way: from the request to a durable order, in one transaction per
+//! batch.
+
+use crate::batch::{Part, in_halves};
+use crate::books::{self, Kept};
+use crate::lane::Lane;
+use crate::messages::{Fault, Given, Outcome, Place, PlaceError, Settle, Settled, Settlement};
+use crate::pricing::fault_of;
+use crate::shop::{BATCH_PATIENCE, BatchError, Parts};
+use actors::{Loopback, Opened, Reply, RequestContext};
+use domain::{
+    Command, Demand, EventId, Money, Order, OrderEvent, OrderId, Payment, PaymentStatus, Placed,
+    Recorded, ReservationOutcome, Timestamp, decide,
+};
+use metrics::counter;
+use payments::{Charged, Payee};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use store::answers::{self, RequestKey, Stored};
+use store::{StoreError, Tx, outbox};
+use tokio::time::timeout_at;
+use tracing::Instrument;
+
+/// What a request for an order becomes before it is written.
+struct Candidate {
+    kept: Kept,
+    placed: Placed,
+    answer_by: Instant,
+    respond_async: bool,
+    context: RequestContext,
+    reply: Reply<Result<Given, PlaceError>>,
+}
+
+/// What became of a candidate in the transaction.
+enum Written {
+    /// Its key was taken before.
+    Taken,
+    /// It is settled, and this is its answer.
+    Settled(Given),
+    /// It is durable and its payment is to be asked for; with an answer already if its client
+    /// does not wait.
+    Awaits { payment: Box<Payment>, told: Option<Given> },
+}
+
+/// What is needed to ask for the money after the commit.
+pub(crate) struct Charging {
+    pub(crate) shop: Arc<Parts>,
+    pub(crate) lane: Loopback<Lane>,
+    pub(crate) patience: Duration,
+}
+
+/// Places a batch. Everyone in it is answered, or waits for the payment.
+pub(crate) async fn place_batch(shop: Arc<Parts>, batch: Vec<Opened<Place>>, charging: Charging) {
+    let span = tracing::info_span!("orders.place_batch", orders = batch.len());
+    let context = shop.own_context(BATCH_PATIENCE, span.clone());
+    async {
+        let candidates = candidates(&shop, batch, &context).await;
+        let parts = in_halves("place", &candidates, async |part: &[Candidate]| {
+            write(&shop, part, &context).await
+        })
+        .await;
+        let mut candidates = candidates.into_iter();
+        for Part { items, result } in parts {
+            let part: Vec<Candidate> = candidates.by_ref().take(items).collect();
+            match result {
+                Ok(written) => go_on(&shop, part, written, &charging).await,
+                Err(error) => refuse(part, &Arc::new(error)),
+            }
+        }
+    }
+    .instrument(span)
+    .await;
+}
+
+/// Finds who pays for each order; those for whom nobody does are answered and leave.
+async fn candidates(
+    shop: &Parts,
+    batch: Vec<Opened<Place>>,
+    context: &RequestContext,
+) -> Vec<Candidate> {
+    let payees: Vec<Payee> = batch
+        .iter()
+        .map(|opened| Payee {
+            customer_id: opened.message.draft.customer_id,
+            method: opened.message.method.clone(),
+        })
+        .collect();
+    let methods = match shop.payments.resolve_payers(payees, context).await {
+        Ok(methods) => methods,
+        Err(error) => {
+            let error = Arc::new(BatchError::from(error));
+            for opened in batch {
+                opened.reply.send(Err(PlaceError::Unavailable { source: error.clone().into() }));
+            }
+            return Vec::new();
+        }
+    };
+    let now = shop.clock.now();
+    batch
+        .into_iter()
+        .zip(methods)
+        .filter_map(|(opened, method)| candidate(opened, method, now))
+        .collect()
+}
+
+fn candidate(
+    opened: Opened<Place>,
+    method: Result<String, payments::PayerRefusal>,
+    now: Timestamp,
+) -> Option<Candidate> {
+    let Opened { message, context, reply } = opened;
+    let Place { order_id, key, fingerprint, mut draft, answer_by, respond_async, .. } = message;
+    // An order that costs nothing needs no means of payment.
+    let free = draft
+        .items
+        .iter()
+        .all(|item| item.quantity.checked_mul(item.unit_amount) == Some(item.discount_amount));
+    let checked = match method {
+        Ok(method) => {
+            draft.payment.method = method;
+            draft.place().map_err(fault_of)
+        }
+        Err(payments::PayerRefusal::NoMethod) if free => draft.place().map_err(fault_of),
+        Err(refusal) => Err(Fault {
+            pointer: match refusal {
+                payments::PayerRefusal::UnknownCustomer => "/customer_id".to_owned(),
+                payments::PayerRefusal::NoMethod => "/payment/method".to_owned(),
+            },
+            detail: refusal.to_string(),
+        }),
+    };
+    match checked {
+        Ok(placed) => {
+            let order = Order::from_placed(order_id, &placed, now);
+            let kept = Kept { key, fingerprint, order };
+            Some(Candidate { kept, placed, answer_by, respond_async, context, reply })
+        }
+        Err(fault) => {
+            reply.send(Err(PlaceError::Invalid(vec![fault])));
+            None
+        }
+    }
+}
+
+/// One transaction: orders, reservations, payment intents, answers, events.
+async fn write(
+    shop: &Parts,
+    batch: &[Candidate],
+    context: &RequestContext,
+) -> Result<Vec<Written>, BatchError> {
+    let mut tx = shop.db.begin().await?;
+    let orders: Vec<&Kept> = batch.iter().map(|candidate| &candidate.kept).collect();
+    let inserted = books::insert(&mut tx, &orders).await?;
+    if inserted.is_empty() {
+        tx.rollback().await?;
+        return Ok(batch.iter().map(|_| Written::Taken).collect());
+    }
+    let fresh: Vec<&Candidate> =
+        batch.iter().filter(|candidate| inserted.contains(&candidate.kept.order.id)).collect();
+    let demands = fresh.iter().map(|candidate| demand(&candidate.kept.order)).collect();
+    let (tx, reserved) = shop.inventory.reserve(tx, demands, context).await?;
+    let ledger = Ledger::of(shop, &fresh, reserved)?;
+    let written = ledger.write(shop, tx, context).await?;
+    let mut written: HashMap<OrderId, Written> = written.into_iter().collect();
+    Ok(batch
+        .iter()
+        .map(|candidate| written.remove(&candidate.kept.order.id).unwrap_or(Written::Taken))
+        .collect())
+}
+
+fn demand(order: &Order) -> Demand {
+    Demand { order_id: order.id, units: order.units_by_sku() }
+}
+
+/// What a batch writes besides the orders themselves.
+#[derive(Default)]
+struct Ledger {
+    /// Orders that moved on within the same transaction.
+    moved: Vec<Order>,
+    payments: Vec<Payment>,
+    answers: Vec<Stored>,
+    events: Vec<Recorded>,
+    partitions: HashSet<u8>,
+    written: Vec<(OrderId, Written)>,
+}
+
+impl Ledger {
+    /// Decides for every order of the batch what is written.
+    fn of(
+        shop: &Parts,
+        fresh: &[&Candidate],
+        reserved: Vec<ReservationOutcome>,
+    ) -> Result<Self, BatchError> {
+        let mut ledger = Self::default();
+        for (candidate, reservation) in fresh.iter().zip(reserved) {
+            ledger.enter(shop, candidate, reservation)?;
+        }
+        Ok(ledger)
+    }
+
+    fn enter(
+        &mut self,
+        shop: &Parts,
+        candidate: &Candidate,
+        reservation: ReservationOutcome,
+    ) -> Result<(), BatchError> {
+        let order = &candidate.kept.order;
+        self.partitions.insert(order.id.partition());
+        let placed = OrderEvent::Placed(candidate.placed.clone());
+        self.record(shop, candidate, order, "request", placed);
+        let command = match reservation {
+            ReservationOutcome::Short(shortages) => Command::RefuseForStock(shortages),
+            ReservationOutcome::Reserved if order.amounts.total == 0 => {
+                Command::ConfirmWithoutPayment
+            }
+            ReservationOutcome::Reserved => {
+                self.await_payment(shop, candidate);
+                return Ok(());
+            }
+        };
+        let cause = match &command {
+            Command::RefuseForStock(_) => "out_of_stock",
+            _ => "nothing_to_pay",
+        };
+        let shortages = match &command {
+            Command::RefuseForStock(shortages) => shortages.clone(),
+            _ => Vec::new(),
+        };
+        let event = decide(order, command)
+            .map_err(|refusal| StoreError::Configuration(refusal.to_string()))?;
+        let next = order.clone().after(&event, order.created_at);
+        self.record(shop, candidate, &next, cause, event);
+        let outcome =
+            if shortages.is_empty() { Outcome::Confirmed } else { Outcome::OutOfStock(&shortages) };
+        let given = self.tell(shop, candidate, &next, &outcome);
+        self.written.push((order.id, Written::Settled(given)));
+        self.moved.push(next);
+        Ok(())
+    }
+
+    fn await_payment(&mut self, shop: &Parts, candidate: &Candidate) {
+        let order = &candidate.kept.order;
+        let payment = payment_of(order);
+        self.payments.push(payment.clone());
+        let told = candidate
+            .respond_async
+            .then(|| self.tell(shop, candidate, order, &Outcome::Pending { degraded: &[] }));
+        self.written.push((order.id, Written::Awaits { payment: Box::new(payment), told }));
+    }
+
+    fn record(
+        &mut self,
+        shop: &Parts,
+        candidate: &Candidate,
+        after: &Order,
+        cause: &str,
+        event: OrderEvent,
+    ) {
+        self.events.push(Recorded {
+            id: EventId(shop.ids.uuid()),
+            order_id: after.id,
+            version: after.version,
+            at: after.updated_at,
+            actor: candidate.context.actor().to_string(),
+            cause: cause.to_owned(),
+            trace_id: candidate.context.trace_id().to_string(),
+            event,
+        });
+    }
+
+    fn tell(
+        &mut self,
+        shop: &Parts,
+        candidate: &Candidate,
+        order: &Order,
+        outcome: &Outcome<'_>,
+    ) -> Given {
+        let trace_id = candidate.context.trace_id().to_string();
+        let answer = (shop.render)(order, outcome, &trace_id);
+        self.answers.push(Stored {
+            key: candidate.kept.key.clone(),
+            fingerprint: candidate.kept.fingerprint,
+            answer: answer.clone(),
+            created_at: order.updated_at,
+        });
+        Given { answer, replayed: false }
+    }
+
+    async fn write(
+        self,
+        shop: &Parts,
+        mut tx: Tx,
+        context: &RequestContext,
+    ) -> Result<Vec<(OrderId, Written)>, BatchError> {
+        let moved: Vec<&Order> = self.moved.iter().collect();
+        books::update(&mut tx, &moved).await?;
+        if !self.payments.is_empty() {
+            tx = shop.payments.open(tx, self.payments, context).await?;
+        }
+        answers::store(&mut tx, &self.answers).await?;
+        outbox::append(&mut tx, &self.events).await?;
+        tx.commit().await?;
+        let partitions: Vec<u8> = self.partitions.into_iter().collect();
+        (shop.committed)(&partitions);
+        Ok(self.written)
+    }
+}
+
+/// The payment attempt of an order that is pending.
+pub(crate) fn payment_of(order: &Order) -> Payment {
+    Payment {
+        id: order.payment.id,
+        order_id: order.id,
+        amount: Money::new(order.amounts.total, order.currency),
+        capture: order.capture,
+        method: order.payment.method.clone(),
+        status: PaymentStatus::Sending,
+        provider_ref: None,
+        decline_code: None,
+    }
+}
+
+/// After the commit: answers whom it can, asks for the money of the others.
+async fn go_on(
+    shop: &Arc<Parts>,
+    part: Vec<Candidate>,
+    written: Vec<Written>,
+    charging: &Charging,
+) {
+    let mut taken = Vec::new();
+    for (candidate, written) in part.into_iter().zip(written) {
+        match written {
+            Written::Settled(given) => {
+                counter!("orders_total", "outcome" => outcome_label(given.answer.status))
+                    .increment(1);
+                candidate.reply.send(Ok(given));
+            }
+            Written::Awaits { payment, told } => charging.start(candidate, *payment, told),
+            Written::Taken => taken.push(candidate),
+        }
+    }
+    if !taken.is_empty() {
+        answer_taken(shop, taken).await;
+    }
+}
+
+pub(crate) const fn outcome_label(status: u16) -> &'static str {
+    match status {
+        201 => "confirmed",
+        202 => "pending",
+        402 => "declined",
+        _ => "out_of_stock",
+    }
+}
+
+/// The keys of these requests were taken before: each is told what the first one was told.
+async fn answer_taken(shop: &Parts, taken: Vec<Candidate>) {
+    let keys: Vec<RequestKey> = taken.iter().map(|candidate| candidate.kept.key.clone()).collect();
+    let found = async {
+        let first = books::find_keys(&shop.db, &keys).await?;
+        Ok::<_, StoreError>((first, answers::find(&shop.db, &keys).await?))
+    };
+    match found.await {
+        Ok((first, stored)) => {
+            for candidate in taken {
+                let key = &candidate.kept.key;
+                let same = first.get(key).is_none_or(|first| *first == candidate.kept.fingerprint);
+                let result = match stored.get(key) {
+                    _ if !same => Err(PlaceError::KeyReused),
+                    Some(stored) => Ok(Given { answer: stored.answer.clone(), replayed: true }),
+                    None => Err(PlaceError::InProgress),
+                };
+                candidate.reply.send(result);
+            }
+        }
+        Err(error) => {
+            let error = Arc::new(error);
+            for candidate in taken {
+                let source = error.clone().into();
+                candidate.reply.send(Err(PlaceError::Unavailable { source }));
+            }
+        }
+    }
+}
+
+fn refuse(part: Vec<Candidate>, error: &Arc<BatchError>) {
+    tracing::error!(
+        event = "batch_failed",
+        code = "BATCH_FAILED",
+        orders = part.len(),
+        cause = &**error as &dyn std::error::Error,
+        "orders could not be written"
+    );
+    for candidate in part {
+        let source = error.clone().into();
+        candidate.reply.send(Err(if error.is_certainly_aborted() {
+            PlaceError::Unavailable { source }
+        } else {
+            PlaceError::Unknown { source }
+        }));
+    }
+}
+
+impl Charging {
+    /// Asks for the money of one order, in a task of its own that outlives the client's patience.
+    fn start(&self, candidate: Candidate, payment: Payment, told: Option<Given>) {
+        let Candidate { kept, context, reply, answer_by, .. } = candidate;
+        let reply = match told {
+            Some(given) => {
+                counter!("orders_total", "outcome" => "pending").increment(1);
+                reply.send(Ok(given));
+                None
+            }
+            None => Some(reply),
+        };
+        let charge = Charge {
+            shop: self.shop.clone(),
+            lane: self.lane.clone(),
+            patience: self.patience,
+            kept,
+            context,
+        };
+        let span = charge.context.span().clone();
+        actix::spawn(charge.run(payment, reply, answer_by).instrument(span));
+    }
+}
+
+/// One order on its way to the provider.
+struct Charge {
+    shop: Arc<Parts>,
+    lane: Loopback<Lane>,
+    patience: Duration,
+    kept: Kept,
+    context: RequestContext,
+}
+
+impl Charge {
+    async fn run(
+        self,
+        payment: Payment,
+        mut reply: Option<Reply<Result<Given, PlaceError>>>,
+        answer_by: Instant,
+    ) {
+        let context = self.own_context();
+        let charge = self.shop.payments.charge(payment, &context);
+        tokio::pin!(charge);
+        let charged = match timeout_at(answer_by.into(), &mut charge).await {
+            Ok(charged) => charged,
+            Err(_) => {
+                if let Some(reply) = reply.take() {
+                    self.settle(Settled::Waiting { degraded: false }, Some(reply));
+                }
+                charge.await
+            }
+        };
+        match charged {
+            Ok(Charged::Known { payment, outcome }) => {
+                self.settle(Settled::Known { payment, outcome }, reply);
+            }
+            // The reconciler will ask again, with the same key.
+            Ok(Charged::Unknown { .. }) | Err(_) => {
+                if let Some(reply) = reply.take() {
+                    self.settle(Settled::Waiting { degraded: true }, Some(reply));
+                }
+            }
+        }
+    }
+
+    /// The order goes on whether its client waits or not: a life of its own, in the same trace.
+    fn own_context(&self) -> RequestContext {
+        RequestContext::new(
+            Instant::now() + self.patience,
+            self.context.trace_id(),
+            self.context.span().clone(),
+            self.context.actor().clone(),
+        )
+    }
+
+    fn settle(&self, what: Settled, reply: Option<Reply<Result<Given, PlaceError>>>) {
+        let settlement = Settlement {
+            kept: self.kept.clone(),
+            trace_id: self.context.trace_id().to_string(),
+            actor: self.context.actor().to_string(),
+            what,
+            reply,
+        };
+        self.lane.deliver(Settle(Box::new(settlement)), &self.own_context());
+    }
+}

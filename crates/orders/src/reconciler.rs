@@ -1,0 +1,96 @@
+//! Recovery is the normal path: orders that stand still, because the provider did not answer or
+//! because a process ended, are found and sent on their way again, with the same messages and the
+//! same provider key. Several nodes may do this at once: the order's version lets one of them win.
+
+use crate::books::{self, Kept};
+use crate::handle::{OrdersConfig, lane_of};
+use crate::lane::Lane;
+use crate::messages::{Settle, Settled, Settlement};
+use crate::placing::payment_of;
+use crate::shop::Parts;
+use actors::{Desk, Mailbox, Service};
+use futures_util::StreamExt;
+use metrics::{counter, gauge};
+use payments::Charged;
+use std::sync::Arc;
+use store::StoreError;
+
+/// Orders looked at in one round.
+const ROUND_MAX: i64 = 500;
+
+/// Orders asked about at once; the provider has others to serve.
+const AT_ONCE: usize = 16;
+
+/// The actor that looks for orders that stand still.
+pub struct Reconciler {
+    parts: Parts,
+    config: OrdersConfig,
+    lanes: Arc<[Mailbox<Lane>]>,
+    busy: bool,
+}
+
+impl Reconciler {
+    pub(crate) fn new(parts: Parts, config: OrdersConfig, lanes: Arc<[Mailbox<Lane>]>) -> Self {
+        Self { parts, config, lanes, busy: false }
+    }
+
+    fn round(&mut self, desk: &mut Desk<'_, Self>) {
+        if self.busy {
+            return;
+        }
+        self.busy = true;
+        let work = reconcile(self.parts.clone(), self.config.clone(), self.lanes.clone());
+        desk.run(work, |reconciler, result, _| {
+            reconciler.busy = false;
+            if let Ok(Err(error)) = result {
+                tracing::warn!(
+                    event = "reconcile_failed",
+                    cause = &error as &dyn std::error::Error,
+                    "orders that stand still could not be looked for"
+                );
+            }
+        });
+    }
+}
+
+impl Service for Reconciler {
+    fn started(&mut self, desk: &mut Desk<'_, Self>) {
+        self.round(desk);
+        desk.every(self.config.reconcile_every, Self::round);
+    }
+}
+
+async fn reconcile(
+    parts: Parts,
+    config: OrdersConfig,
+    lanes: Arc<[Mailbox<Lane>]>,
+) -> Result<(), StoreError> {
+    let age = i64::try_from(config.stuck_after.as_secs()).unwrap_or(i64::MAX);
+    let before = parts.clock.now().plus_seconds(-age);
+    let stuck = books::pending(&parts.db, before, ROUND_MAX).await?;
+    gauge!("stuck_orders").set(stuck.len() as f64);
+    let (parts, config, lanes) = (&parts, &config, &lanes);
+    futures_util::stream::iter(stuck)
+        .for_each_concurrent(AT_ONCE, |kept| async move {
+            send_on(parts, config, lanes, kept).await;
+        })
+        .await;
+    Ok(())
+}
+
+async fn send_on(parts: &Parts, config: &OrdersConfig, lanes: &[Mailbox<Lane>], kept: Kept) {
+    let span = tracing::info_span!("orders.reconcile", order_id = %kept.order.id);
+    let context = parts.own_context(config.charge_patience, span);
+    let charged = parts.payments.charge(payment_of(&kept.order), &context).await;
+    let Ok(Charged::Known { payment, outcome }) = charged else { return };
+    let Some(lane) = lane_of(lanes, kept.order.id) else { return };
+    counter!("orders_reconciled_total").increment(1);
+    let settlement = Settlement {
+        kept,
+        trace_id: context.trace_id().to_string(),
+        actor: "reconciler".to_owned(),
+        what: Settled::Known { payment, outcome },
+        reply: None,
+    };
+    lane.deliver(Settle(Box::new(settlement)), &context);
+}

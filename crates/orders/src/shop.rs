@@ -1,0 +1,93 @@
+//! What every part of the order service works with.
+
+use crate::messages::Render;
+use actors::{RequestContext, TraceId};
+use catalog::Catalog;
+use domain::{Clock, IdSource};
+use inventory::Inventory;
+use payments::Payments;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use store::{Db, StoreError};
+use tracing::Span;
+
+/// The services and tools that the order service uses.
+#[derive(Clone)]
+pub struct Parts {
+    /// The database.
+    pub db: Db,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Fresh ids.
+    pub ids: Arc<dyn IdSource>,
+    /// Prices.
+    pub catalog: Catalog,
+    /// Goods.
+    pub inventory: Inventory,
+    /// Money.
+    pub payments: Payments,
+    /// How an order is told to its client.
+    pub render: Render,
+    /// Called after each commit with the partitions of the log that have new events.
+    pub committed: Arc<dyn Fn(&[u8]) + Send + Sync>,
+}
+
+/// Longest time that a batch's transaction may take with all its asks.
+pub(crate) const BATCH_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Attempts at a batch that other transactions get in the way of (rule D9).
+pub(crate) const CONFLICTS_MAX: usize = 5;
+
+impl Parts {
+    /// The context of work that the service does of its own accord, or for a batch of requests.
+    pub(crate) fn own_context(&self, patience: Duration, span: Span) -> RequestContext {
+        let trace = TraceId::new(self.ids.uuid());
+        RequestContext::new(Instant::now() + patience, trace, span, "orders".into())
+    }
+}
+
+/// Why a batch was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BatchError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Inventory(#[from] inventory::InventoryError),
+    #[error(transparent)]
+    Payments(#[from] payments::PaymentsError),
+    #[error("working on the batch {0}")]
+    Panicked(#[from] actors::Panicked),
+}
+
+impl BatchError {
+    fn store(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error)
+            | Self::Inventory(inventory::InventoryError::Store(error))
+            | Self::Payments(payments::PaymentsError::Store(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether the same batch may well succeed if tried again at once.
+    pub(crate) fn is_conflict(&self) -> bool {
+        self.store().is_some_and(StoreError::is_conflict)
+    }
+
+    /// Whether one order may be to blame, so that the others deserve a try without it.
+    pub(crate) fn may_be_one_orders_fault(&self) -> bool {
+        use actors::AskError::Crashed;
+        match self {
+            Self::Panicked(_)
+            | Self::Inventory(inventory::InventoryError::Ask(Crashed))
+            | Self::Payments(payments::PaymentsError::Ask(Crashed)) => true,
+            _ => self.store().is_some_and(StoreError::may_be_one_rows_fault),
+        }
+    }
+
+    /// Whether the transaction certainly did not happen. All but the commit happens in a
+    /// transaction that was rolled back.
+    pub(crate) fn is_certainly_aborted(&self) -> bool {
+        self.store().is_none_or(StoreError::is_certainly_aborted)
+    }
+}

@@ -1,0 +1,1 @@
+SELECT orders FROM product_count WHERE sku = $1
