@@ -24,4 +24,4 @@ pub use messages::{
     Fault, Given, ListFilter, OrderRequest, Outcome, Place, PlaceError, Placement, Render,
     RequestedLine, Settle,
 };
-pub use shop::Parts;
+pub use shop::{Committed, Parts};

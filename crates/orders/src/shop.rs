@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 use store::{Db, StoreError};
 use tracing::Span;
 
+/// Told after each commit which partitions of the log have new events.
+pub type Committed = Arc<dyn Fn(&[u8]) + Send + Sync>;
+
 /// The services and tools that the order service uses.
 #[derive(Clone)]
 pub struct Parts {
@@ -28,8 +31,8 @@ pub struct Parts {
     pub payments: Payments,
     /// How an order is told to its client.
     pub render: Render,
-    /// Called after each commit with the partitions of the log that have new events.
-    pub committed: Arc<dyn Fn(&[u8]) + Send + Sync>,
+    /// Called after each commit.
+    pub committed: Committed,
 }
 
 /// Longest time that a batch's transaction may take with all its asks.

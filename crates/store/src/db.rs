@@ -1,11 +1,13 @@
 //! The database and its transactions.
 
 use crate::instance_lock::InstanceLock;
-use crate::{Query, Row, StoreError};
+use crate::{Query, Row, Statement, StoreError, statement};
 use metrics::{counter, histogram};
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use std::sync::Arc;
 use std::time::Instant;
+
+static PING: Statement = statement!("ping");
 
 /// Which database it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +112,14 @@ impl Db {
     /// See [`StoreError`].
     pub async fn fetch_optional(&self, query: Query) -> Result<Option<Row>, StoreError> {
         Ok(self.fetch(query).await?.into_iter().next())
+    }
+
+    /// Asks the database whether it answers.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.fetch(PING.query()).await.map(drop)
     }
 
     /// Closes all connections once they are free.

@@ -1,7 +1,7 @@
 //! The judgement: pure functions from facts to findings.
 
 use super::facts::{Facts, OrderFact};
-use domain::{OrderId, OrderStatus, Payment, PaymentStatus};
+use domain::{OrderStatus, Payment, PaymentStatus};
 use payments::LedgerEntry;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -110,7 +110,7 @@ fn reservations_match_orders(facts: &Facts) -> AuditCheck {
     let mut findings = Findings::new("reservations_match_orders");
     let held: BTreeMap<_, _> = facts.stock.iter().map(|sku| (&sku.sku, sku.held)).collect();
     for (sku, units) in &held {
-        let wanted = facts.wanted.get(sku).copied().unwrap_or(0);
+        let wanted = facts.wanted.get(*sku).copied().unwrap_or(0);
         findings.check(wanted == *units, || {
             format!("{sku}: orders hold {wanted}, reservations {units}")
         });

@@ -2,7 +2,8 @@
 
 use super::*;
 use domain::{
-    Capture, Currency, LineItem, Money, Order, PaymentId, PaymentPlan, Sku, StockLevel, Timestamp,
+    Capture, Currency, LineItem, Money, Order, OrderId, PaymentId, PaymentPlan, Sku, StockLevel,
+    Timestamp,
 };
 use inventory::SkuAudit;
 use store::outbox::End;

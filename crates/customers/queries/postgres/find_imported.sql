@@ -1,0 +1,3 @@
+SELECT c.id, c.external_ref, c.name, c.email, c.default_payment_method, c.created_at
+FROM unnest($1::text[]) AS wanted (external_ref)
+JOIN customer c ON c.external_ref = wanted.external_ref

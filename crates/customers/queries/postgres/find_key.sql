@@ -1,0 +1,3 @@
+SELECT id, name, scopes, created_at, (revoked_at IS NOT NULL)::int::bigint AS revoked
+FROM api_key
+WHERE secret_hash = $1::bytea

@@ -1,0 +1,3 @@
+INSERT INTO api_key (id, name, secret_hash, scopes, created_at)
+VALUES ($1::uuid, $2::text, $3::bytea, $4::text, $5::timestamptz)
+ON CONFLICT (secret_hash) DO NOTHING
