@@ -7,15 +7,12 @@ use actors::{BatchLimits, SystemClock, SystemIds};
 use anyhow::{Context, Result};
 use broker::{Broker, BrokerConfig, Consumer};
 use catalog::Catalog;
-use customers::Customers;
 use domain::{Clock, IdSource, Sku};
 use gateway::{Probes, Readiness, RunningGateway, Services};
 use orders::{Orders, OrdersConfig, Parts};
 use payments::ProviderConfig;
 use recommendations::Recommendations;
-use resilience::{
-    BreakerConfig, BulkheadConfig, DependencyConfig, RetryBudgetConfig, RetryPolicy,
-};
+use resilience::{BreakerConfig, BulkheadConfig, DependencyConfig, RetryBudgetConfig, RetryPolicy};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -80,13 +77,10 @@ impl App {
             .chain_update(admin_key.secret.as_bytes())
             .finalize()
             .into();
-        let config = gateway::GatewayConfig::new(
-            args.listen,
-            args.private_listen,
-            workers,
-            cursor_secret,
-        );
-        let gateway = gateway::start(shop.services, probes, config)?;
+        let mut config =
+            gateway::GatewayConfig::new(args.listen, args.private_listen, cursor_secret);
+        config.workers = workers;
+        let gateway = gateway::start(shop.services, probes, &config)?;
         let Ground { arbiters, .. } = ground;
         let (broker, orders) = (shop.broker, shop.orders);
         Ok(Self { admin_key, gateway, broker, orders, bank, db, draining, arbiters })
@@ -170,14 +164,10 @@ impl Shop {
 async fn start_broker(ground: &Ground, catalog: &Catalog) -> Result<(Recommendations, Broker)> {
     let (db, clock) = (&ground.db, &ground.clock);
     let known = catalog.clone();
-    let is_active = move |sku: &Sku| {
-        known.snapshot().get(sku.as_str()).is_some_and(|product| product.active)
-    };
+    let is_active =
+        move |sku: &Sku| known.snapshot().get(sku.as_str()).is_some_and(|product| product.active);
     let recommendations = Recommendations::new(db.clone(), Arc::new(is_active));
-    let consumers: Vec<Arc<dyn Consumer>> = vec![
-        Arc::new(shipping::consumer(clock.clone())),
-        Arc::new(recommendations::consumer()),
-    ];
+    let consumers: Vec<Arc<dyn Consumer>> = vec![shipping::consumer(), recommendations::consumer()];
     let handles: Vec<_> = ground.arbiters.iter().map(Arbiter::handle).collect();
     let config = BrokerConfig::default();
     let broker = broker::start(db.clone(), clock.clone(), consumers, &handles, config).await?;
@@ -273,12 +263,12 @@ fn probes(db: &Db, draining: &Arc<AtomicBool>, metrics: MetricsHandle) -> Probes
     let ready = move || {
         let mut reasons = Vec::new();
         if draining.load(Ordering::Acquire) {
-            reasons.push("draining");
+            reasons.push("draining".to_owned());
         }
         if !reachable.load(Ordering::Acquire) {
-            reasons.push("database unreachable");
+            reasons.push("database".to_owned());
         }
-        Readiness::from_reasons(reasons)
+        if reasons.is_empty() { Readiness::Ready } else { Readiness::NotReady(reasons) }
     };
     Probes { ready: Arc::new(ready), metrics: Arc::new(move || metrics.render()) }
 }

@@ -1,11 +1,11 @@
 //! `orderly demo`: everything in a fresh directory, 2,000 real baskets, and the books.
 
 use crate::app::App;
+use crate::audit_command;
 use crate::cli::{LogArgs, LogStyle, ServeArgs, StoreArgs, Verdict};
 use crate::replay::{self, ReplayOptions, ReplayReport};
 use crate::serve::init_logs;
 use crate::signals::asked_to_stop;
-use crate::audit_command;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::net::{SocketAddr, TcpListener};

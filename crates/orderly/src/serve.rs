@@ -40,6 +40,7 @@ fn greet(app: &App, args: &ServeArgs) {
     );
     // On standard output, so that a script can read where the server is.
     println!("orderly serves on http://{public} (API documents: http://{public}/docs)");
+    println!("metrics and probes on http://{}", app.gateway.private_address());
     if app.admin_key.is_new {
         let path = args.store.data_dir.join(ADMIN_KEY_FILE);
         println!("admin key, shown once and kept in {}: {}", path.display(), app.admin_key.secret);

@@ -107,11 +107,10 @@ impl Provider {
 
     /// One call; `Err` says why its outcome is unknown.
     async fn charge_once(&self, payment: &Payment) -> Result<ChargeOutcome, String> {
-        let permit = self
-            .guards
-            .breaker
-            .try_acquire()
-            .map_err(|open| format!("the circuit breaker is open for {:?}", open.retry_after))?;
+        let permit =
+            self.guards.breaker.try_acquire().map_err(|open| {
+                format!("the circuit breaker is open for {:?}", open.retry_after)
+            })?;
         let began = Instant::now();
         match self.call(payment).await {
             Ok(outcome) => {

@@ -1,0 +1,147 @@
+//! The OpenAPI document: what the handlers do not say by themselves.
+
+use crate::problem::{Fault, PROBLEM_JSON};
+use crate::routes;
+use crate::views::{self, CustomerView, OrderView, ProductView, StockView};
+use actix_web::App;
+use std::collections::BTreeMap;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
+use utoipa_actix_web::AppExt;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Orderly",
+        description = "An order-processing back end: orders, stock, payments, in one transaction \
+                       log. Money is an integer in the currency's minor unit; times are RFC 3339 \
+                       UTC; identifiers are UUIDv7. Every answer carries `X-Trace-Id`; every error \
+                       is a problem (RFC 9457) with a stable `code`. `traceparent` is continued.",
+        version = env!("CARGO_PKG_VERSION"),
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+        contact(name = "Orderly")
+    ),
+    components(schemas(views::Problem, Fault)),
+    modifiers(&BearerKeys),
+    security(("bearer" = [])),
+    tags(
+        (name = "orders", description = "Place and read orders."),
+        (name = "products", description = "The catalogue."),
+        (name = "stock", description = "What is on the shelf, and what of it is promised."),
+        (name = "customers", description = "Who orders."),
+        (name = "payments", description = "How orders are paid."),
+        (name = "operations", description = "The state of the shop."),
+    ),
+)]
+struct Base;
+
+struct BearerKeys;
+
+impl Modify for BearerKeys {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("An API key. Each operation names the scope that it needs."))
+            .build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The OpenAPI 3.1 document of the public listener, generated from the handlers.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let app = App::new().into_utoipa_app().openapi(Base::openapi());
+    app.configure(routes::configure).split_for_parts().1
+}
+
+macro_rules! problems {
+    ($(#[$doc:meta])* $name:ident: $($status:literal $what:literal,)*) => {
+        $(#[$doc])*
+        pub(crate) struct $name;
+
+        impl IntoResponses for $name {
+            fn responses() -> BTreeMap<String, RefOr<Response>> {
+                [$(($status, $what),)*]
+                    .into_iter()
+                    .map(|(status, what): (u16, &str)| (status.to_string(), problem(what).into()))
+                    .collect()
+            }
+        }
+    };
+}
+
+fn problem(what: &str) -> Response {
+    let schema = Ref::from_schema_name("Problem");
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    ResponseBuilder::new().description(what).content(PROBLEM_JSON, content).build()
+}
+
+problems! {
+    /// What can go wrong with a read.
+    ReadProblems:
+    400 "`INVALID_PARAMETER`, `INVALID_CURSOR`, `INVALID_HEADER`",
+    401 "`UNAUTHENTICATED`",
+    403 "`FORBIDDEN`",
+    500 "`INTERNAL`",
+    503 "`UNAVAILABLE`, `OVERLOADED`; with `Retry-After`",
+    504 "`DEADLINE_EXCEEDED`",
+}
+
+problems! {
+    /// What can go wrong with a write.
+    WriteProblems:
+    400 "`INVALID_BODY`, `INVALID_HEADER`, `IDEMPOTENCY_KEY_REQUIRED`, `IDEMPOTENCY_KEY_INVALID`",
+    401 "`UNAUTHENTICATED`",
+    403 "`FORBIDDEN`",
+    408 "`REQUEST_TIMEOUT`: the body did not arrive within 10 seconds",
+    413 "`PAYLOAD_TOO_LARGE`: the body is larger than 1 MiB",
+    415 "`UNSUPPORTED_MEDIA_TYPE`",
+    422 "`VALIDATION_FAILED` with `errors`, `IDEMPOTENCY_KEY_REUSED`",
+    500 "`INTERNAL`",
+    503 "`UNAVAILABLE`, `OVERLOADED`; with `Retry-After`",
+    504 "`DEADLINE_EXCEEDED`: nothing durable happened",
+}
+
+problems! {
+    /// What can go wrong with a stream before its first line. Later it goes wrong line by line.
+    StreamProblems:
+    400 "`INVALID_HEADER`, `IDEMPOTENCY_KEY_INVALID`",
+    401 "`UNAUTHENTICATED`",
+    403 "`FORBIDDEN`",
+    415 "`UNSUPPORTED_MEDIA_TYPE`",
+    500 "`INTERNAL`",
+    503 "`UNAVAILABLE`, with `Retry-After`",
+}
+
+macro_rules! outcomes {
+    ($($name:ident: $member:ident $view:ty;)*) => {$(
+        #[doc = concat!("The outcome of one line of a stream: `", stringify!($member), "` or `error`.")]
+        #[derive(ToSchema)]
+        #[expect(dead_code, reason = "describes a line of an answer for the OpenAPI document")]
+        pub(crate) struct $name {
+            /// Which line, counted from 1.
+            line: u64,
+            /// The HTTP status that the line would have had by itself.
+            status: u16,
+            /// What was made, unless it went wrong.
+            #[schema(required = false, nullable = false)]
+            $member: Option<$view>,
+            /// What went wrong.
+            #[schema(required = false, nullable = false)]
+            error: Option<views::Problem>,
+        }
+    )*};
+}
+
+outcomes! {
+    OrderOutcome: order OrderView<'static>;
+    ProductOutcome: product ProductView<'static>;
+    StockOutcome: stock StockView<'static>;
+    CustomerOutcome: customer CustomerView<'static>;
+}
+
+#[cfg(test)]
+#[path = "documents_tests.rs"]
+mod tests;

@@ -1,0 +1,116 @@
+//! Tests of the OpenAPI document.
+
+use super::*;
+use crate::routes::operations;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Sources of the handlers: a route that is not in the document would show here.
+const SOURCES: &[&str] = &[
+    include_str!("routes/audit.rs"),
+    include_str!("routes/customers.rs"),
+    include_str!("routes/order_batch.rs"),
+    include_str!("routes/orders.rs"),
+    include_str!("routes/payments.rs"),
+    include_str!("routes/probes.rs"),
+    include_str!("routes/products.rs"),
+    include_str!("routes/recommendations.rs"),
+    include_str!("routes/stock.rs"),
+];
+
+/// Method and path of every `#[get("…")]` and its like.
+fn routes_in_source() -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    for line in SOURCES.iter().flat_map(|source| source.lines()) {
+        for method in ["get", "post", "put", "delete", "patch", "head", "options"] {
+            let attribute = format!("#[{method}(\"");
+            if let Some(path) =
+                line.strip_prefix(&attribute).and_then(|rest| rest.strip_suffix("\")]"))
+            {
+                found.insert((method.to_uppercase(), path.to_owned()));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn routes_and_document_are_the_same() {
+    let document = openapi();
+    let documented: BTreeSet<(String, String)> = document
+        .paths
+        .paths
+        .iter()
+        .flat_map(|(path, item)| {
+            operations(item).into_iter().map(move |(method, _)| (method.to_owned(), path.clone()))
+        })
+        .collect();
+    let mut routes = routes_in_source();
+    assert!(routes.remove(&("GET".to_owned(), "/metrics".to_owned())), "on the private listener");
+    assert_eq!(documented, routes);
+    assert_eq!(documented.len(), 22);
+}
+
+#[test]
+fn operations_are_complete() {
+    let document = openapi();
+    let mut ids = BTreeSet::new();
+    for (path, item) in &document.paths.paths {
+        for (method, operation) in operations(item) {
+            let id = operation.operation_id.as_deref().unwrap_or("");
+            assert!(ids.insert(id.to_owned()), "the operation id {id} stands twice");
+            assert!(operation.summary.is_some(), "{method} {path} has no summary");
+            let responses = &operation.responses.responses;
+            assert!(responses.keys().any(|status| status.starts_with('2')), "{method} {path}");
+            if path.starts_with("/v1/") {
+                for status in ["401", "403", "500", "503"] {
+                    assert!(responses.contains_key(status), "{method} {path} lacks {status}");
+                }
+            }
+            let has_body = operation.request_body.is_some();
+            assert_eq!(has_body, matches!(method, "POST" | "PUT"), "{method} {path}");
+        }
+    }
+}
+
+#[test]
+fn errors_are_told_as_problems() {
+    let document: Value = serde_json::to_value(openapi()).expect("json");
+    let paths = document["paths"].as_object().expect("paths");
+    let mut errors = 0;
+    for (path, item) in paths.iter().filter(|(path, _)| path.starts_with("/v1/")) {
+        for operation in item.as_object().expect("operations").values() {
+            let responses = operation["responses"].as_object().expect("responses");
+            for (status, response) in responses.iter().filter(|(status, _)| status.as_str() >= "400") {
+                let schema = &response["content"][PROBLEM_JSON]["schema"]["$ref"];
+                assert_eq!(schema, "#/components/schemas/Problem", "{path} {status}");
+                errors += 1;
+            }
+        }
+    }
+    assert!(errors > 100, "{errors}");
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    fn walk(value: &Value, document: &Value) {
+        match value {
+            Value::Object(members) => {
+                if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
+                    let pointer = reference.strip_prefix('#').expect("a local reference");
+                    assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+                }
+                members.values().for_each(|member| walk(member, document));
+            }
+            Value::Array(items) => items.iter().for_each(|item| walk(item, document)),
+            _ => {}
+        }
+    }
+    let text = openapi().to_json().expect("json");
+    let document: Value = serde_json::from_str(&text).expect("json");
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["info"]["title"], "Orderly");
+    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+    walk(&document, &document);
+}

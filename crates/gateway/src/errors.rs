@@ -1,0 +1,90 @@
+//! How the failures of each service are told. Exhaustive: a new failure must be given a code.
+
+use crate::problem::{Code, Fault, OUTCOME_UNKNOWN, Problem};
+use catalog::CatalogError;
+use customers::CustomersError;
+use inventory::InventoryError;
+use orders::{AuditError, PlaceError};
+
+impl From<PlaceError> for Problem {
+    fn from(error: PlaceError) -> Self {
+        match error {
+            PlaceError::Invalid(faults) => {
+                let told = faults.into_iter().map(|fault| Fault::at(fault.pointer, fault.detail));
+                Self::invalid(told.collect())
+            }
+            PlaceError::KeyReused => Self::key_reused(),
+            PlaceError::InProgress => Self::in_progress(),
+            PlaceError::Busy => Self::overloaded(),
+            PlaceError::Expired => Self::expired(),
+            error @ PlaceError::Unavailable { .. } => {
+                Self::new(Code::Unavailable, "Orders cannot be taken right now. Nothing happened.")
+                    .because(error)
+            }
+            error @ PlaceError::Unknown { .. } => {
+                Self::new(Code::Unavailable, OUTCOME_UNKNOWN).because(error)
+            }
+        }
+    }
+}
+
+impl From<InventoryError> for Problem {
+    fn from(error: InventoryError) -> Self {
+        match error {
+            InventoryError::Ask(error) => error.into(),
+            InventoryError::Store(error) => error.into(),
+            InventoryError::Contended => Self::in_progress(),
+        }
+    }
+}
+
+impl From<CatalogError> for Problem {
+    fn from(error: CatalogError) -> Self {
+        match error {
+            CatalogError::Ask(error) => error.into(),
+            CatalogError::Store(error) => error.into(),
+            // Bodies are checked and chunks are cut before: these would be faults of ours.
+            error @ (CatalogError::Invalid(_) | CatalogError::TooMany(_)) => {
+                Self::internal().because(error)
+            }
+        }
+    }
+}
+
+impl From<CustomersError> for Problem {
+    fn from(error: CustomersError) -> Self {
+        match error {
+            CustomersError::Ask(error) => error.into(),
+            CustomersError::Store(error) => error.into(),
+            // Bodies are checked and chunks are cut before, and keys are not made here: these
+            // would be faults of ours.
+            error @ (CustomersError::Invalid { .. }
+            | CustomersError::TooMany(_)
+            | CustomersError::WeakKey) => Self::internal().because(error),
+        }
+    }
+}
+
+impl From<AuditError> for Problem {
+    fn from(error: AuditError) -> Self {
+        Self::new(Code::Unavailable, "The audit could not be done.").because(error)
+    }
+}
+
+impl Problem {
+    /// The key belongs to another request.
+    pub(crate) fn key_reused() -> Self {
+        Self::new(
+            Code::IdempotencyKeyReused,
+            "This idempotency key was used for another request. Use a fresh one.",
+        )
+    }
+
+    /// The first request with this key is not done.
+    pub(crate) fn in_progress() -> Self {
+        Self::new(
+            Code::IdempotencyInProgress,
+            "The first request with this key is still running. Send it again later.",
+        )
+    }
+}

@@ -1,0 +1,35 @@
+//! The HTTP front of the shop: admits requests, reads them strictly, passes them to the services
+//! and tells what came of them.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | `problem` | the table of errors: code, status, whether to try again |
+//! | `http` | what holds for every route: headers, bodies, lists, streams, the edge |
+//! | `admission` | who may come in, and for how long they wait |
+//! | `routes` | the handlers, one file per resource |
+//! | `views` | how things are told |
+//! | `documents` | the OpenAPI document |
+//! | `server` | the two listeners |
+//!
+//! **Invariants.** No input leads to a 500. A write runs in a task of its own, so a client that
+//! leaves cannot stop it half-way. Nothing that a client sends is held without a bound. This is
+//! the only service crate that names actix-web.
+
+mod admission;
+mod config;
+mod documents;
+mod errors;
+mod http;
+mod problem;
+mod routes;
+mod server;
+mod services;
+mod views;
+
+pub use config::{GatewayConfig, Limits};
+pub use documents::openapi;
+pub use problem::{Code, Fault, Problem};
+pub use routes::answers::render_order_answer;
+pub use routes::probes::{Probes, Readiness};
+pub use server::{GatewayError, RunningGateway, start};
+pub use services::Services;

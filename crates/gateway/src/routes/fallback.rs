@@ -1,0 +1,66 @@
+//! What no route takes: an unknown path, or a known one with another method.
+
+use crate::http::edge;
+use crate::problem::Problem;
+use actix_web::{HttpRequest, web};
+use std::collections::{BTreeSet, HashMap};
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::path::HttpMethod;
+
+/// The methods of each route.
+pub(crate) struct Methods(HashMap<String, String>);
+
+impl Methods {
+    /// The methods as the document has them, and GET for each of `undocumented`.
+    pub(crate) fn of(document: &OpenApi, undocumented: &[&str]) -> Self {
+        let mut methods: HashMap<String, String> =
+            undocumented.iter().map(|path| ((*path).to_owned(), "GET".to_owned())).collect();
+        for (path, item) in &document.paths.paths {
+            let all: BTreeSet<&str> =
+                operations(item).into_iter().map(|(method, _)| method).collect();
+            methods.insert(path.clone(), all.into_iter().collect::<Vec<_>>().join(", "));
+        }
+        Self(methods)
+    }
+}
+
+/// The operations of a path, by method.
+pub(crate) fn operations(
+    item: &utoipa::openapi::PathItem,
+) -> Vec<(&'static str, &utoipa::openapi::path::Operation)> {
+    let named = |method: HttpMethod| match method {
+        HttpMethod::Get => ("GET", &item.get),
+        HttpMethod::Post => ("POST", &item.post),
+        HttpMethod::Put => ("PUT", &item.put),
+        HttpMethod::Delete => ("DELETE", &item.delete),
+        HttpMethod::Options => ("OPTIONS", &item.options),
+        HttpMethod::Head => ("HEAD", &item.head),
+        HttpMethod::Patch => ("PATCH", &item.patch),
+        HttpMethod::Trace => ("TRACE", &item.trace),
+    };
+    [
+        HttpMethod::Get,
+        HttpMethod::Post,
+        HttpMethod::Put,
+        HttpMethod::Delete,
+        HttpMethod::Options,
+        HttpMethod::Head,
+        HttpMethod::Patch,
+        HttpMethod::Trace,
+    ]
+    .into_iter()
+    .filter_map(|method| {
+        let (name, operation) = named(method);
+        operation.as_ref().map(|operation| (name, operation))
+    })
+    .collect()
+}
+
+/// Answers what no route takes.
+pub(crate) async fn fallback(
+    request: HttpRequest,
+    methods: web::Data<Methods>,
+) -> Result<String, Problem> {
+    let allow = edge::route(&request).and_then(|route| methods.0.get(&*route).cloned());
+    Err(allow.map_or_else(|| Problem::not_found("resource"), Problem::method_not_allowed))
+}

@@ -1,0 +1,216 @@
+//! Orders, one at a time.
+
+use super::answers::{etag, ok, respond};
+use super::order_body::{LINES_MAX, OrderBody, order_fingerprint};
+use crate::admission::{Caller, Gate};
+use crate::documents::{ReadProblems, WriteProblems};
+use crate::http::{body, headers, idempotency, query};
+use crate::problem::Problem;
+use crate::views::{self, EventList, EventView, OrderView};
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use domain::{CustomerId, OrderId, OrderStatus, Timestamp};
+use orders::{Given, ListFilter, OrderRequest, Placement};
+use std::time::Instant;
+
+/// How long the client waits for the order to settle.
+#[derive(Clone, Copy)]
+pub(crate) struct Patience(headers::Preference);
+
+impl Patience {
+    pub(crate) fn of(request: &HttpRequest) -> Self {
+        Self(headers::preference(request.headers()))
+    }
+
+    fn placement(self, caller: &Caller, key: String, request: OrderRequest) -> Placement {
+        let deadline = caller.deadline();
+        let waits = self.0.wait.and_then(|wait| Instant::now().checked_add(wait));
+        Placement {
+            key: caller.request_key(key),
+            fingerprint: order_fingerprint(&request),
+            request,
+            answer_by: waits.map_or(deadline, |until| until.min(deadline)),
+            respond_async: self.0.respond_async,
+        }
+    }
+}
+
+/// Places one order, in a task of its own.
+pub(crate) async fn place(
+    gate: &Gate,
+    caller: &Caller,
+    patience: Patience,
+    key: String,
+    request: OrderRequest,
+) -> Result<Given, Problem> {
+    let placement = patience.placement(caller, key, request);
+    let (orders, context) = (gate.services.orders.clone(), caller.context());
+    caller.write(async move { orders.place(placement, &context).await }).await
+}
+
+/// Place an order.
+///
+/// Reserves the stock, takes the payment and answers when both are settled. With
+/// `Prefer: respond-async` (or `wait=N`, in seconds), or when the payment takes longer than the
+/// deadline, the answer is 202 as soon as the order is durable, and the order goes on.
+/// Needs the scope `orders:write`; naming prices needs `orders:price` too.
+#[utoipa::path(
+    tag = "orders",
+    params(
+        ("Idempotency-Key" = String, Header, description = "Names the request, up to 255 visible ASCII characters. The same key and the same order give the same answer, byte for byte."),
+        ("Prefer" = Option<String>, Header, description = "`respond-async` or `wait=N`."),
+        ("X-Request-Timeout-Ms" = Option<i64>, Header, description = "Default 10000, at most 60000."),
+    ),
+    request_body(
+        content = OrderBody,
+        example = json!({"external_ref": "basket-40100000123", "currency": "USD",
+            "lines": [{"sku": "SKU-1", "quantity": 2}],
+            "payment": {"method": "pm_card_visa", "capture": "automatic"},
+            "metadata": {"channel": "web"}}),
+    ),
+    responses(
+        (status = 201, description = "Reserved and paid.", body = OrderView<'static>,
+            headers(("Location" = String), ("ETag" = String), ("Idempotent-Replayed" = String))),
+        (status = 202, description = "Durable; the payment is not settled yet.",
+            body = OrderView<'static>, headers(("Location" = String), ("ETag" = String))),
+        (status = 402, description = "`PAYMENT_DECLINED`, with `details.order_id` and `details.decline_code`.",
+            body = views::Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`OUT_OF_STOCK`, with `details.order_id` and `details.shortages`; or `IDEMPOTENCY_IN_PROGRESS`.",
+            body = views::Problem, content_type = "application/problem+json"),
+        WriteProblems,
+    ),
+)]
+#[post("/v1/orders")]
+pub(crate) async fn place_order(
+    request: HttpRequest,
+    gate: web::Data<Gate>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let caller = gate.admit(&request, "orders:write").await?;
+    let key = idempotency::required_key(request.headers())?;
+    let mut body: OrderBody = body::json(&request, payload).await?;
+    if body.take_key().is_some() {
+        return Err(body::unknown_member("idempotency_key"));
+    }
+    body.check_prices(&caller)?;
+    let order = body.check(LINES_MAX)?;
+    let given = place(&gate, &caller, Patience::of(&request), key, order).await?;
+    Ok(respond(given.answer, given.replayed))
+}
+
+/// Read an order.
+///
+/// Needs the scope `orders:read`.
+#[utoipa::path(
+    tag = "orders",
+    params(
+        ("id" = Uuid, Path, description = "The order."),
+        ("If-None-Match" = Option<String>, Header, description = "An entity tag read before."),
+    ),
+    responses(
+        (status = 200, description = "The order.", body = OrderView<'static>, headers(("ETag" = String))),
+        (status = 304, description = "The order is still the one of `If-None-Match`."),
+        (status = 404, description = "`NOT_FOUND`", body = views::Problem, content_type = "application/problem+json"),
+        ReadProblems,
+    ),
+)]
+#[get("/v1/orders/{id}")]
+pub(crate) async fn get_order(
+    request: HttpRequest,
+    gate: web::Data<Gate>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let caller = gate.admit(&request, "orders:read").await?;
+    let id = order_id(&id)?;
+    let order = caller.read(gate.services.orders.get(id)).await?;
+    let order = order.ok_or_else(|| Problem::not_found("order"))?;
+    let tag = etag(order.version);
+    let mut response = if headers::none_match_names(request.headers(), &tag) {
+        HttpResponse::NotModified().finish()
+    } else {
+        ok(&OrderView::from(&order))
+    };
+    if let Ok(value) = header::HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(header::ETAG, value);
+    }
+    Ok(response)
+}
+
+/// List orders, newest first.
+///
+/// Needs the scope `orders:read`.
+#[utoipa::path(
+    tag = "orders",
+    params(
+        ("status" = Option<String>, Query, description = "Only orders in this status."),
+        ("customer_id" = Option<Uuid>, Query, description = "Only orders of this customer."),
+        ("external_ref" = Option<String>, Query, description = "Only orders of this name."),
+        ("created_after" = Option<String>, Query, description = "Only orders placed after this RFC 3339 time."),
+        ("created_before" = Option<String>, Query, description = "Only orders placed before this RFC 3339 time."),
+        ("limit" = Option<i64>, Query, description = "Rows of a page: 1 to 100, default 20."),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
+    ),
+    responses(
+        (status = 200, description = "A page.", body = views::OrderPage),
+        ReadProblems,
+    ),
+)]
+#[get("/v1/orders")]
+pub(crate) async fn list_orders(
+    request: HttpRequest,
+    gate: web::Data<Gate>,
+) -> Result<HttpResponse, Problem> {
+    const KNOWN: &[&str] = &[
+        "status", "customer_id", "external_ref", "created_after", "created_before", "limit",
+        "cursor",
+    ];
+    let caller = gate.admit(&request, "orders:read").await?;
+    let query = query::Query::of(&request, KNOWN)?;
+    let time = "The time must be RFC 3339, such as 2026-01-02T03:04:05Z.";
+    let filter = ListFilter {
+        status: query.read("status", "There is no such status.", OrderStatus::parse)?,
+        customer_id: query.read("customer_id", "customer_id must be a UUID.", |text| {
+            text.parse::<CustomerId>().ok()
+        })?,
+        external_ref: query.get("external_ref").map(str::to_owned),
+        created_after: query.read("created_after", time, Timestamp::parse)?,
+        created_before: query.read("created_before", time, Timestamp::parse)?,
+    };
+    let page = query.page("/v1/orders", &gate.cursors)?;
+    let before = page.after(|text| text.parse::<OrderId>().ok())?;
+    let rows = caller.read(gate.services.orders.list(filter, before, page.rows())).await?;
+    let rows = page.page(rows, &gate.cursors, |order| order.id.to_string());
+    Ok(ok(&rows.view::<OrderView<'_>>()))
+}
+
+/// Read the timeline of an order.
+///
+/// Needs the scope `orders:read`.
+#[utoipa::path(
+    tag = "orders",
+    params(("id" = Uuid, Path, description = "The order.")),
+    responses(
+        (status = 200, description = "All events, by version.", body = EventList<'static>),
+        (status = 404, description = "`NOT_FOUND`", body = views::Problem, content_type = "application/problem+json"),
+        ReadProblems,
+    ),
+)]
+#[get("/v1/orders/{id}/events")]
+pub(crate) async fn list_order_events(
+    request: HttpRequest,
+    gate: web::Data<Gate>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let caller = gate.admit(&request, "orders:read").await?;
+    let id = order_id(&id)?;
+    let events = caller.read(gate.services.orders.history(id)).await?;
+    if events.is_empty() {
+        return Err(Problem::not_found("order"));
+    }
+    Ok(ok(&EventList { data: events.iter().map(EventView::from).collect() }))
+}
+
+/// What is no id names no order.
+fn order_id(text: &str) -> Result<OrderId, Problem> {
+    text.parse().map_err(|_| Problem::not_found("order"))
+}

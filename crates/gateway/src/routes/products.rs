@@ -1,0 +1,298 @@
+//! The catalogue.
+
+use super::answers::{self, Entry, json, ok};
+use crate::admission::{Caller, Gate};
+use crate::documents::{ProductOutcome, ReadProblems, StreamProblems, WriteProblems};
+use crate::http::body::{self, Faults, check_ndjson, parse};
+use crate::http::ndjson::{self, Lines};
+use crate::http::number::WholeNumber;
+use crate::http::query::Query;
+use crate::problem::Problem;
+use crate::views::{self, ProductView};
+use actix_web::{HttpRequest, HttpResponse, get, post, put, web};
+use catalog::{Product, ProductChange};
+use domain::{AMOUNT_MAX_MINOR, Sku, parse_currency};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+const NAME_LENGTH_MAX: usize = 200;
+
+/// What a product is to be.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ProductChange)]
+pub(crate) struct ProductBody {
+    /// Only in a stream; else the SKU stands in the path.
+    #[schema(ignore)]
+    sku: Option<String>,
+    /// What people call it, up to 200 characters.
+    #[schema(required = true, value_type = String, examples("Espresso beans 1 kg"))]
+    name: Option<String>,
+    /// The group it belongs to, up to 200 characters; none by default.
+    #[schema(examples("Coffee"))]
+    category: Option<String>,
+    /// Price of one unit, in minor units, from 0.
+    #[schema(required = true, value_type = i64, examples(1990))]
+    unit_amount: Option<WholeNumber>,
+    /// ISO 4217 currency of the price.
+    #[schema(required = true, value_type = String, examples("USD"))]
+    currency: Option<String>,
+    /// Whether it can be ordered; true by default.
+    active: Option<bool>,
+}
+
+/// What a product is to be, as a line of a stream.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes ProductBody in a stream for the OpenAPI document")]
+pub(crate) struct ProductInStream {
+    /// Which product.
+    #[schema(examples("SKU-1"))]
+    sku: String,
+    #[schema(inline)]
+    #[serde(flatten)]
+    product: ProductBody,
+}
+
+impl ProductBody {
+    /// The change of `sku`, or of the SKU in the body.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED` with every fault.
+    fn check(self, sku: Option<Sku>) -> Result<ProductChange, Problem> {
+        let mut faults = Faults::default();
+        let sku = sku.or_else(|| faults.sku(self.sku));
+        faults.check_text(self.name.as_deref(), NAME_LENGTH_MAX, "/name");
+        let name = faults.require(self.name, "/name");
+        let category = self.category.unwrap_or_default();
+        if !category.is_empty() {
+            faults.check_text(Some(&category), NAME_LENGTH_MAX, "/category");
+        }
+        let amount = faults.require(self.unit_amount, "/unit_amount");
+        let unit_amount = amount.and_then(|number| {
+            faults.take(number.within(0, AMOUNT_MAX_MINOR, || "/unit_amount".to_owned()))
+        });
+        let currency = faults.require(self.currency, "/currency").and_then(|code| {
+            let currency = parse_currency(&code);
+            faults.require_valid(currency, "/currency", "must be an ISO 4217 code in capitals")
+        });
+        faults.finish()?;
+        let (Some(sku), Some(name), Some(unit_amount), Some(currency)) =
+            (sku, name, unit_amount, currency)
+        else {
+            // Whatever is missing was noted above.
+            return Err(Problem::internal());
+        };
+        let active = self.active.unwrap_or(true);
+        Ok(ProductChange { sku, name, category, unit_amount, currency, active })
+    }
+}
+
+/// Make or change a product.
+///
+/// Needs the scope `products:write`. A product that is there already is replaced.
+#[utoipa::path(
+    tag = "products",
+    params(("sku" = String, Path, description = "The product.")),
+    request_body(content = ProductBody,
+        example = json!({"name": "Espresso beans 1 kg", "category": "Coffee",
+            "unit_amount": 1990, "currency": "USD", "active": true})),
+    responses(
+        (status = 200, description = "The product as it is now.", body = ProductView<'static>),
+        WriteProblems,
+    ),
+)]
+#[put("/v1/products/{sku}")]
+pub(crate) async fn put_product(
+    request: HttpRequest,
+    gate: web::Data<Gate>,
+    sku: web::Path<String>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let caller = gate.admit(&request, "products:write").await?;
+    let body: ProductBody = body::json(&request, payload).await?;
+    if body.sku.is_some() {
+        return Err(body::unknown_member("sku"));
+    }
+    let change = body.check(Some(path_sku_to_write(&sku)?))?;
+    let products = put(&gate, &caller, vec![change]).await?;
+    // One change in, one product out.
+    let product = products.first().ok_or_else(Problem::internal)?;
+    Ok(ok(&ProductView::from(product)))
+}
+
+async fn put(
+    gate: &Gate,
+    caller: &Caller,
+    changes: Vec<ProductChange>,
+) -> Result<Vec<Product>, Problem> {
+    let (catalog, context) = (gate.services.catalog.clone(), caller.context());
+    caller.write(async move { catalog.put(changes, &context).await }).await
+}
+
+/// Make or change many products.
+///
+/// Newline-delimited JSON: each line is a product with its `sku`, each line of the answer tells
+/// the outcome of one: `{line, status, product}` or `{line, status, error}`; `line` counts from 1.
+/// Needs the scope `products:write`.
+#[utoipa::path(
+    tag = "products",
+    request_body(content = ProductInStream, content_type = "application/x-ndjson",
+        description = "One product per line, each line at most 1 MiB.",
+        example = json!({"sku": "SKU-1", "name": "Espresso beans 1 kg", "category": "Coffee",
+            "unit_amount": 1990, "currency": "USD", "active": true})),
+    responses(
+        (status = 200, description = "One outcome per line.", body = ProductOutcome,
+            content_type = "application/x-ndjson"),
+        StreamProblems,
+    ),
+)]
+#[post("/v1/products:batch")]
+pub(crate) async fn put_products(
+    request: HttpRequest,
+    gate: web::Data<Gate>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let caller = gate.admit(&request, "products:write").await?;
+    check_ndjson(&request)?;
+    Ok(ndjson::respond(|outlet| {
+        let trace_id = caller.trace_id();
+        let work = move |lines| {
+            let (gate, caller) = (gate.clone(), caller.renewed());
+            async move {
+                let read = |_, line: &[u8]| parse::<ProductBody>(line)?.check(None);
+                let call = async |changes| {
+                    let products = put(&gate, &caller, changes).await?;
+                    let entry = |product| Entry::Ok((200, json(&ProductView::from(product))));
+                    Ok(products.iter().map(entry).collect())
+                };
+                answers::chunk(lines, "product", &caller.trace_id(), read, call).await
+            }
+        };
+        ndjson::chunks(Lines::new(payload), outlet, trace_id, work)
+    }))
+}
+
+/// Read a product.
+///
+/// Needs the scope `products:read`.
+#[utoipa::path(
+    tag = "products",
+    params(("sku" = String, Path, description = "The product.")),
+    responses(
+        (status = 200, description = "The product.", body = ProductView<'static>),
+        (status = 404, description = "`NOT_FOUND`", body = views::Problem, content_type = "application/problem+json"),
+        ReadProblems,
+    ),
+)]
+#[get("/v1/products/{sku}")]
+pub(crate) async fn get_product(
+    request: HttpRequest,
+    gate: web::Data<Gate>,
+    sku: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let caller = gate.admit(&request, "products:read").await?;
+    let sku = path_sku(&sku, "product")?;
+    let product = caller.read(gate.services.catalog.get(&sku)).await?;
+    let product = product.ok_or_else(|| Problem::not_found("product"))?;
+    Ok(ok(&ProductView::from(&product)))
+}
+
+/// List products by SKU.
+///
+/// Needs the scope `products:read`.
+#[utoipa::path(
+    tag = "products",
+    params(
+        ("category" = Option<String>, Query, description = "Only products of this category."),
+        ("limit" = Option<i64>, Query, description = "Rows of a page: 1 to 100, default 20."),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
+    ),
+    responses(
+        (status = 200, description = "A page.", body = views::ProductPage),
+        ReadProblems,
+    ),
+)]
+#[get("/v1/products")]
+pub(crate) async fn list_products(
+    request: HttpRequest,
+    gate: web::Data<Gate>,
+) -> Result<HttpResponse, Problem> {
+    let caller = gate.admit(&request, "products:read").await?;
+    let query = Query::of(&request, &["category", "limit", "cursor"])?;
+    let page = query.page("/v1/products", &gate.cursors)?;
+    let after = page.after(|text| Sku::parse(text).ok())?;
+    let category = query.get("category").map(str::to_owned);
+    let rows = caller.read(gate.services.catalog.list(category, after, page.rows())).await?;
+    let rows = page.page(rows, &gate.cursors, |product| product.sku.to_string());
+    Ok(ok(&rows.view::<ProductView<'_>>()))
+}
+
+/// The SKU of a path that is read: what is no SKU names nothing.
+pub(crate) fn path_sku(text: &str, what: &str) -> Result<Sku, Problem> {
+    Sku::parse(text).map_err(|_| Problem::not_found(what))
+}
+
+/// The SKU of a path that is written.
+pub(crate) fn path_sku_to_write(text: &str) -> Result<Sku, Problem> {
+    Sku::parse(text).map_err(|error| {
+        let mut faults = Faults::default();
+        faults.add("", format!("the SKU in the path: {error}"));
+        faults.finish().err().unwrap_or_else(Problem::internal)
+    })
+}
+
+impl Faults {
+    /// The SKU of a line, or a note of its fault.
+    pub(crate) fn sku(&mut self, text: Option<String>) -> Option<Sku> {
+        let text = self.require(text, "/sku")?;
+        match Sku::parse(text) {
+            Ok(sku) => Some(sku),
+            Err(error) => {
+                self.add("/sku", error.to_string());
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::Code;
+    use serde_json::{Value, json};
+
+    fn check(body: &Value) -> Result<ProductChange, Problem> {
+        parse::<ProductBody>(body.to_string().as_bytes())?.check(None)
+    }
+
+    #[test]
+    fn a_product_has_defaults() {
+        let least = json!({"sku": "A", "name": "a", "unit_amount": 0, "currency": "EUR"});
+        let change = check(&least).expect("a good product");
+        assert_eq!((change.category.as_str(), change.active), ("", true));
+        let inactive = json!({"sku": "A", "name": "a", "unit_amount": 0, "currency": "EUR",
+            "category": "c", "active": false});
+        let change = check(&inactive).expect("a good product");
+        assert_eq!((change.category.as_str(), change.active), ("c", false));
+    }
+
+    #[test]
+    fn every_fault_is_told() {
+        let problem = check(&json!({"unit_amount": 1.5, "category": "\n"})).expect_err("faults");
+        assert_eq!(problem.code(), Code::ValidationFailed);
+        let body: Value = serde_json::from_str(&problem.json("")).expect("json");
+        let pointers: Vec<_> =
+            body["errors"].as_array().expect("errors").iter().map(|e| &e["pointer"]).collect();
+        assert_eq!(pointers, ["/sku", "/name", "/category", "/unit_amount", "/currency"]);
+        let unknown = check(&json!({"sku": "A", "revision": 3})).expect_err("unknown");
+        assert_eq!(unknown.code(), Code::InvalidBody);
+    }
+
+    #[test]
+    fn what_is_no_sku_is_absent_for_readers_and_wrong_for_writers() {
+        assert_eq!(path_sku("", "product").expect_err("none").code(), Code::NotFound);
+        let problem = path_sku_to_write(&"x".repeat(65)).expect_err("too long");
+        assert_eq!(problem.code(), Code::ValidationFailed);
+        assert_eq!(path_sku_to_write("A/1 ü").map(String::from).ok().as_deref(), Some("A/1 ü"));
+    }
+}
