@@ -1,1 +1,47 @@
-//! Integration tests.
+//! The whole product at its edges: the real program as a process, over HTTP and the command line,
+//! on both databases. Each test has a world of its own.
+
+// The attributes tell clippy that a failed `unwrap` here is a failed test.
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod database;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod world;
+
+#[cfg(test)]
+mod audit;
+#[cfg(test)]
+mod auth;
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod batches;
+#[cfg(test)]
+mod command_line;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod flash_sale;
+#[cfg(test)]
+mod goods;
+#[cfg(test)]
+mod idempotency;
+#[cfg(test)]
+mod lists;
+#[cfg(test)]
+mod orders;
+#[cfg(test)]
+mod panels;
+#[cfg(test)]
+mod patience;
+#[cfg(test)]
+mod queries;
+#[cfg(test)]
+mod recovery;
+#[cfg(test)]
+mod store;
+#[cfg(test)]
+mod workers;

@@ -372,17 +372,3 @@ fn many_requests_with_one_unknown_key_are_all_answered() {
         }
     });
 }
-#[test]
-fn zz_measure() {
-    in_a_shop(|shop| async move {
-        let node = shop.node().await;
-        let secret = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-        node.ensure_key("till", secret, "*").await.expect("is made");
-        node.authenticate(secret).await.expect("x");
-        for _ in 0..3 {
-            let t = Instant::now();
-            for _ in 0..100_000 { std::hint::black_box(node.authenticate(secret).await.expect("x")); }
-            eprintln!("MEASURE {:?}", t.elapsed() / 100_000);
-        }
-    });
-}

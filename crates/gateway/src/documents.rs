@@ -6,7 +6,7 @@ use crate::views::{self, CustomerView, OrderView, ProductView, StockView};
 use actix_web::App;
 use std::collections::BTreeMap;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, Object, Ref, RefOr, Response, ResponseBuilder, Schema};
 use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 use utoipa_actix_web::AppExt;
 
@@ -53,7 +53,30 @@ impl Modify for BearerKeys {
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let app = App::new().into_utoipa_app().openapi(Base::openapi());
-    app.configure(routes::configure).split_for_parts().1
+    let mut document = app.configure(routes::configure).split_for_parts().1;
+    let components = document.components.get_or_insert_default();
+    for schema in components.schemas.values_mut() {
+        if let RefOr::T(schema) = schema {
+            merge(schema);
+        }
+    }
+    document
+}
+
+/// Makes one object of an "all of" of objects. Otherwise the parts that allow no other members
+/// would refuse those of their neighbours.
+fn merge(schema: &mut Schema) {
+    let Schema::AllOf(all) = schema else { return };
+    let mut merged = Object::new();
+    for part in &all.items {
+        let RefOr::T(Schema::Object(part)) = part else { return };
+        merged.properties.extend(part.properties.clone());
+        merged.required.extend(part.required.clone());
+        merged.additional_properties =
+            merged.additional_properties.or_else(|| part.additional_properties.clone());
+    }
+    merged.description = all.description.clone();
+    *schema = Schema::Object(merged);
 }
 
 macro_rules! problems {

@@ -81,7 +81,9 @@ fn errors_are_told_as_problems() {
     for (path, item) in paths.iter().filter(|(path, _)| path.starts_with("/v1/")) {
         for operation in item.as_object().expect("operations").values() {
             let responses = operation["responses"].as_object().expect("responses");
-            for (status, response) in responses.iter().filter(|(status, _)| status.as_str() >= "400") {
+            for (status, response) in
+                responses.iter().filter(|(status, _)| status.as_str() >= "400")
+            {
                 let schema = &response["content"][PROBLEM_JSON]["schema"]["$ref"];
                 assert_eq!(schema, "#/components/schemas/Problem", "{path} {status}");
                 errors += 1;
@@ -113,4 +115,22 @@ fn every_reference_leads_somewhere() {
     assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
     walk(&document, &document);
+}
+
+#[test]
+fn bodies_in_streams_allow_their_own_members_and_no_others() {
+    let document: Value = serde_json::to_value(openapi()).expect("json");
+    let schemas = &document["components"]["schemas"];
+    for (name, member, alone) in [
+        ("NewOrderInStream", "idempotency_key", "NewOrder"),
+        ("ProductInStream", "sku", "ProductChange"),
+        ("AdjustmentInStream", "sku", "StockAdjustment"),
+    ] {
+        let mut members = schemas[name]["properties"].as_object().expect("members").clone();
+        assert!(members.remove(member).is_some(), "{name}");
+        assert_eq!(Value::from(members), schemas[alone]["properties"], "{name}");
+        assert_eq!(schemas[name]["additionalProperties"], false, "{name}");
+        let required = schemas[name]["required"].as_array().expect("names");
+        assert!(required.contains(&Value::from(member)), "{name}");
+    }
 }

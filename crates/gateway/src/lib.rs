@@ -26,6 +26,9 @@ mod server;
 mod services;
 mod views;
 
+#[cfg(test)]
+mod tests;
+
 pub use config::{GatewayConfig, Limits};
 pub use documents::openapi;
 pub use problem::{Code, Fault, Problem};

@@ -1,5 +1,6 @@
 //! Errors as clients see them: RFC 9457 problems, one table of codes.
 
+use crate::http::edge::put_headers;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use actors::AskError;
@@ -194,8 +195,13 @@ impl<'a, D: Serialize> ProblemBody<'a, D> {
 }
 
 /// An error on its way to the client. It becomes a response when the trace is known, at the edge.
+///
+/// Boxed: it is the rare half of many results, and should not make the other half larger.
 #[derive(Debug)]
-pub struct Problem {
+pub struct Problem(Box<Content>);
+
+#[derive(Debug)]
+struct Content {
     code: Code,
     message: Cow<'static, str>,
     details: Map<String, Value>,
@@ -208,7 +214,7 @@ pub struct Problem {
 impl Problem {
     /// A problem that says `message`.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
+        Self(Box::new(Content {
             code,
             message: message.into(),
             details: Map::new(),
@@ -216,7 +222,7 @@ impl Problem {
             allow: None,
             trace_id: None,
             cause: None,
-        }
+        }))
     }
 
     /// `VALIDATION_FAILED` with these faults; only the first hundred are told.
@@ -227,7 +233,9 @@ impl Problem {
             Some(only) if found == 1 => format!("{}: {}", only.pointer, only.detail),
             _ => format!("{found} values are not valid"),
         };
-        Self { errors: faults, ..Self::new(Code::ValidationFailed, message) }
+        let mut problem = Self::new(Code::ValidationFailed, message);
+        problem.0.errors = faults;
+        problem
     }
 
     /// `NOT_FOUND`, the same for what never was and what belongs to somebody else.
@@ -238,44 +246,46 @@ impl Problem {
     /// `METHOD_NOT_ALLOWED` with the methods that are.
     pub(crate) fn method_not_allowed(allow: String) -> Self {
         let message = format!("Allowed here: {allow}.");
-        Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed, message) }
+        let mut problem = Self::new(Code::MethodNotAllowed, message);
+        problem.0.allow = Some(allow);
+        problem
     }
 
     /// Adds a member to `details`.
     pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.details.insert(name.to_owned(), value.into());
+        self.0.details.insert(name.to_owned(), value.into());
         self
     }
 
     /// Adds a place in the body.
     pub(crate) fn at(mut self, pointer: impl Into<String>) -> Self {
-        let detail = self.message.clone().into_owned();
-        self.errors.push(Fault::at(pointer, detail));
+        let detail = self.0.message.clone().into_owned();
+        self.0.errors.push(Fault::at(pointer, detail));
         self
     }
 
     /// Keeps the cause for the log. Clients never see it.
     pub(crate) fn because(mut self, cause: impl Error + Send + Sync + 'static) -> Self {
-        self.cause = Some(Box::new(cause));
+        self.0.cause = Some(Box::new(cause));
         self
     }
 
     /// Names the trace that the client is told.
     pub(crate) fn traced(mut self, trace_id: String) -> Self {
-        self.trace_id = Some(trace_id);
+        self.0.trace_id = Some(trace_id);
         self
     }
 
     /// Its kind.
     #[must_use]
     pub const fn code(&self) -> Code {
-        self.code
+        self.0.code
     }
 
     /// The JSON that the client gets.
     pub(crate) fn json(&self, trace_id: &str) -> String {
-        let body = ProblemBody::new(self.code, &self.message, &self.details, trace_id);
-        ProblemBody { errors: &self.errors, ..body }.json()
+        let body = ProblemBody::new(self.0.code, &self.0.message, &self.0.details, trace_id);
+        ProblemBody { errors: &self.0.errors, ..body }.json()
     }
 
     /// The response that the client gets.
@@ -287,16 +297,16 @@ impl Problem {
     fn head(&self, trace_id: &str) -> HttpResponseBuilder {
         let mut response = HttpResponse::build(self.status_code());
         response.insert_header((header::CONTENT_TYPE, PROBLEM_JSON));
-        if self.code == Code::Unauthenticated {
+        if self.0.code == Code::Unauthenticated {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
-        if let Some(allow) = &self.allow {
+        if let Some(allow) = &self.0.allow {
             response.insert_header((header::ALLOW, allow.as_str()));
         }
-        if self.code.tells_when_to_retry() {
+        if self.0.code.tells_when_to_retry() {
             response.insert_header((header::RETRY_AFTER, retry_after_seconds(trace_id)));
         }
-        if self.code.ends_connection() {
+        if self.0.code.ends_connection() {
             response.force_close();
         }
         response
@@ -310,24 +320,28 @@ fn retry_after_seconds(trace_id: &str) -> u64 {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code.as_str(), self.message)
+        write!(f, "{}: {}", self.0.code.as_str(), self.0.message)
     }
 }
 
 impl Error for Problem {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.cause.as_ref().map(|cause| &**cause as &(dyn Error + 'static))
+        self.0.cause.as_ref().map(|cause| &**cause as &(dyn Error + 'static))
     }
 }
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.0.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
-        match &self.trace_id {
-            Some(trace_id) => self.response(trace_id),
+        match &self.0.trace_id {
+            Some(trace_id) => {
+                let mut response = self.response(trace_id);
+                put_headers(&mut response, trace_id);
+                response
+            }
             // The edge replaces this: only there the trace is known.
             None => HttpResponse::new(self.status_code()),
         }
@@ -359,9 +373,7 @@ impl From<AskError> for Problem {
             AskError::Abandoned | AskError::Stopped => {
                 Self::new(Code::Unavailable, "The service is stopping. Nothing happened.")
             }
-            AskError::TimedOut | AskError::Crashed => {
-                Self::new(Code::Unavailable, OUTCOME_UNKNOWN)
-            }
+            AskError::TimedOut | AskError::Crashed => Self::new(Code::Unavailable, OUTCOME_UNKNOWN),
         };
         problem.because(error)
     }
@@ -389,89 +401,5 @@ impl Problem {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::HashSet;
-
-    #[test]
-    fn table_of_codes_is_consistent() {
-        let mut seen = HashSet::new();
-        for code in Code::ALL {
-            let name = code.as_str();
-            assert!(seen.insert(name), "{name} stands twice");
-            assert!(
-                name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'),
-                "{name} is not SCREAMING_SNAKE"
-            );
-            let kebab = name.to_ascii_lowercase().replace('_', "-");
-            assert_eq!(code.type_urn(), format!("urn:orderly:problem:{kebab}"));
-            assert!((400..600).contains(&code.status()), "{name}");
-            assert!(StatusCode::from_u16(code.status()).is_ok(), "{name}");
-            assert!(!code.title().is_empty());
-            // What went wrong on the client's side does not get better by itself.
-            if code.is_retryable() {
-                assert!(matches!(code.status(), 408 | 409 | 503 | 504), "{name}");
-            }
-            assert!(!code.tells_when_to_retry() || code.is_retryable(), "{name}");
-        }
-    }
-
-    #[test]
-    fn statuses_of_the_server_itself_have_codes_of_the_same_status() {
-        for status in [401, 403, 404, 405, 408, 413, 415, 503, 504, 400, 500] {
-            let status = StatusCode::from_u16(status).expect("a status");
-            assert_eq!(Code::of_status(status).status(), status.as_u16());
-        }
-        assert_eq!(Code::of_status(StatusCode::URI_TOO_LONG), Code::BadRequest);
-        assert_eq!(Code::of_status(StatusCode::BAD_GATEWAY), Code::Internal);
-    }
-
-    #[test]
-    fn problem_has_all_members() {
-        let problem = Problem::invalid(vec![Fault::at("/lines", "is required")]);
-        assert_eq!(
-            problem.json("0af7"),
-            r#"{"type":"urn:orderly:problem:validation-failed","title":"The request is not valid","status":422,"code":"VALIDATION_FAILED","message":"/lines: is required","details":{},"trace_id":"0af7","retryable":false,"errors":[{"pointer":"/lines","detail":"is required"}]}"#
-        );
-        let other = Problem::not_found("order").with("id", "7");
-        assert_eq!(
-            other.json("0af7"),
-            r#"{"type":"urn:orderly:problem:not-found","title":"Not found","status":404,"code":"NOT_FOUND","message":"There is no such order.","details":{"id":"7"},"trace_id":"0af7","retryable":false}"#
-        );
-    }
-
-    #[test]
-    fn tells_at_most_a_hundred_faults() {
-        let faults = (0..5_000).map(|n| Fault::at(format!("/lines/{n}"), "bad")).collect();
-        let problem = Problem::invalid(faults);
-        assert_eq!(problem.errors.len(), FAULTS_MAX);
-        assert_eq!(problem.message, "5000 values are not valid");
-    }
-
-    #[test]
-    fn responses_carry_the_headers_of_their_code() {
-        let header = |problem: &Problem, name: header::HeaderName| {
-            problem.response("00").headers().get(name).and_then(|v| v.to_str().ok().map(String::from))
-        };
-        let unauthenticated = Problem::new(Code::Unauthenticated, "no");
-        assert_eq!(header(&unauthenticated, header::WWW_AUTHENTICATE).as_deref(), Some("Bearer"));
-        let method = Problem::method_not_allowed("GET, PUT".to_owned());
-        assert_eq!(header(&method, header::ALLOW).as_deref(), Some("GET, PUT"));
-        let busy = Problem::overloaded();
-        assert_eq!(header(&busy, header::RETRY_AFTER).as_deref(), Some("1"));
-        assert_eq!(header(&busy, header::CONTENT_TYPE).as_deref(), Some(PROBLEM_JSON));
-        assert_eq!(header(&Problem::internal(), header::RETRY_AFTER), None);
-    }
-
-    #[test]
-    fn doubt_is_told_as_doubt() {
-        let told = |error: AskError| Problem::from(error).code();
-        assert_eq!(told(AskError::Full), Code::Overloaded);
-        assert_eq!(told(AskError::Expired), Code::DeadlineExceeded);
-        assert_eq!(told(AskError::TimedOut), Code::Unavailable);
-        assert_eq!(Problem::from(AskError::Crashed).message, OUTCOME_UNKNOWN);
-        assert_eq!(Problem::from(AskError::Stopped).code(), Code::Unavailable);
-        let refused = StoreError::Configuration("x".to_owned());
-        assert_eq!(Problem::from(refused).code(), Code::Internal);
-    }
-}
+#[path = "problem_tests.rs"]
+mod tests;

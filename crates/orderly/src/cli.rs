@@ -70,7 +70,7 @@ pub(crate) struct LogArgs {
     #[arg(long, env = "ORDERLY_LOG_FORMAT", value_enum, default_value = "auto")]
     pub(crate) log_format: LogStyle,
     /// What is logged, such as `info` or `warn,orders=debug`.
-    #[arg(long, env = "ORDERLY_LOG", default_value = "info")]
+    #[arg(long, env = "ORDERLY_LOG", default_value = "info,actix_server=warn")]
     pub(crate) log: String,
 }
 

@@ -94,7 +94,6 @@ impl Orders {
         let draft = self.priced(request, context).await?;
         let request_hash = fingerprint_of_key(&key.key);
         let order_id = OrderId::in_partition(self.parts.ids.uuid(), request_hash);
-        context.span().record("order_id", tracing::field::display(order_id));
         let place = Place { order_id, key, fingerprint, draft, method, answer_by, respond_async };
         let lane = lane_of(&self.lanes, order_id).ok_or(PlaceError::Busy)?;
         lane.post(place, context)?.answer_within(ANSWER_GRACE).await?

@@ -330,6 +330,9 @@ async fn go_on(
 ) {
     let mut taken = Vec::new();
     for (candidate, written) in part.into_iter().zip(written) {
+        if !matches!(written, Written::Taken) {
+            name_order(&candidate);
+        }
         match written {
             Written::Settled(given) => {
                 counter!("orders_total", "outcome" => outcome_label(given.answer.status))
@@ -343,6 +346,14 @@ async fn go_on(
     if !taken.is_empty() {
         answer_taken(shop, taken).await;
     }
+}
+
+/// From here on the log lines of the request tell which order it made, and of what amount.
+fn name_order(candidate: &Candidate) {
+    let order = &candidate.kept.order;
+    let span = candidate.context.span();
+    span.record("order_id", tracing::field::display(order.id));
+    span.record("amount", order.amounts.total);
 }
 
 pub(crate) const fn outcome_label(status: u16) -> &'static str {

@@ -131,4 +131,118 @@ pub const METRICS: &[Metric] = &[
         labels: &["dependency"],
         help: "Retries that were not made because the budget was spent.",
     },
+    // --- gateway
+    Metric {
+        name: "http_request_seconds",
+        kind: Kind::Histogram,
+        unit: Unit::Seconds,
+        labels: &["route", "method", "status"],
+        help: "How long it took from the head of a request to its answer; the body of a stream is \
+               not in it. Route: the pattern that fits the path, or none. Method: other stands for \
+               methods that nobody knows. Status: the class, such as 2xx.",
+    },
+    // --- customers
+    Metric {
+        name: "api_key_checks_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["outcome"],
+        help: "Requests whose API key was looked at. Outcome: recalled (seen within the last \
+               seconds), looked_up (asked of the database).",
+    },
+    // --- catalog
+    Metric {
+        name: "catalog_products",
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &[],
+        help: "Products in the memory of this node, those that cannot be ordered included.",
+    },
+    Metric {
+        name: "catalog_refresh_failures_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &[],
+        help: "Looks for the changes of other nodes that failed. While they do, prices may be old.",
+    },
+    // --- orders
+    Metric {
+        name: "orders_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["outcome"],
+        help: "Orders by what became of them. Outcome: confirmed, declined, out_of_stock; pending \
+               (told accepted at the request of its client; it is counted again when it settles).",
+    },
+    Metric {
+        name: "batch_splits_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["batch"],
+        help: "Batches that failed for a reason that one of their orders may have caused, and were \
+               tried again in halves.",
+    },
+    Metric {
+        name: "stuck_orders",
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &[],
+        help: "Orders found at the last look that are pending for longer than they should be; at \
+               most 500 are seen at once.",
+    },
+    Metric {
+        name: "orders_reconciled_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &[],
+        help: "Orders that stood still and were sent on their way with the answer of the provider.",
+    },
+    // --- inventory
+    Metric {
+        name: "inventory_short_batches_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &[],
+        help: "Batches in which some SKU was short, so that it was decided order by order who gets \
+               what is there.",
+    },
+    // --- broker
+    Metric {
+        name: "broker_events_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["consumer"],
+        help: "Events applied by a consumer group.",
+    },
+    Metric {
+        name: "broker_parked_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["consumer"],
+        help: "Events set aside: those that could not be digested, and those of the same order \
+               behind them.",
+    },
+    Metric {
+        name: "broker_dead_letters_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["consumer"],
+        help: "Events that failed in all their attempts and wait for a person.",
+    },
+    // --- store
+    Metric {
+        name: "db_statements_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["statement"],
+        help: "Statements run inside transactions, by the name of their file.",
+    },
+    Metric {
+        name: "db_transaction_seconds",
+        kind: Kind::Histogram,
+        unit: Unit::Seconds,
+        labels: &[],
+        help: "How long a transaction took, from its begin to the answer to its commit. Those that \
+               were rolled back are not in it.",
+    },
 ];

@@ -6,8 +6,10 @@ use actix_web::error::PayloadError;
 use actix_web::http::header::{self, HeaderMap};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
-use serde::de::DeserializeOwned;
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer};
 use serde_path_to_error::{Path, Segment};
+use std::fmt;
+use std::marker::PhantomData;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -111,13 +113,39 @@ pub(crate) fn broken_off(error: PayloadError) -> Problem {
     }
 }
 
+/// A struct that is read from a JSON object only. By itself serde takes an array as well, as the
+/// members in order without their names.
+#[derive(Debug)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> de::Visitor<'de> for Members<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+                T::deserialize(de::value::MapAccessDeserializer::new(members))
+            }
+        }
+
+        from.deserialize_map(Members(PhantomData)).map(Self)
+    }
+}
+
 /// Reads `bytes` as JSON of the shape `T`.
 ///
 /// # Errors
 /// `INVALID_BODY` with the place of the fault, as far as it is known.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let result = serde_path_to_error::deserialize::<_, Object<T>>(&mut deserializer);
+    let Object(value) = result.map_err(|error| {
         let pointer = pointer(error.path());
         invalid(error.inner()).at(pointer)
     })?;
@@ -233,7 +261,7 @@ mod tests {
     #[serde(deny_unknown_fields)]
     struct Body {
         #[serde(default)]
-        _lines: Vec<Line>,
+        _lines: Vec<Object<Line>>,
         #[serde(default)]
         _metadata: Map<String, Value>,
     }
@@ -254,6 +282,8 @@ mod tests {
         assert_eq!(fault(b"{\"status\":7}"), invalid("/status"));
         assert_eq!(fault(b""), invalid(""));
         assert_eq!(fault(b"[1,"), invalid(""));
+        assert_eq!(fault(b"[[],{}]"), invalid(""));
+        assert_eq!(fault(b"{\"_lines\":[[1]]}"), invalid("/_lines/0"));
         assert_eq!(fault(b"{} {}"), invalid("none"));
         assert_eq!(fault(b"{\"_metadata\":{\"a\":\"\xff\"}}"), invalid("/_metadata/a"));
     }
@@ -278,7 +308,8 @@ mod tests {
         for good in ["application/json", "Application/JSON; charset=UTF-8", "application/a+json"] {
             assert!(check("content-type", good), "{good}");
         }
-        for bad in ["text/plain", "application/xml", "application/json; charset=latin1", "", "+json"]
+        for bad in
+            ["text/plain", "application/xml", "application/json; charset=latin1", "", "+json"]
         {
             assert!(!check("content-type", bad), "{bad}");
         }

@@ -86,9 +86,8 @@ pub(crate) async fn edge(
     let began = Instant::now();
     let method = request.method().clone();
     let arrival = request.extensions().get::<Arrival>().cloned();
-    let (trace_id, route) = arrival.map_or((TraceId::new(Uuid::nil()), None), |arrival| {
-        (arrival.trace_id, arrival.route)
-    });
+    let (trace_id, route) = arrival
+        .map_or((TraceId::new(Uuid::nil()), None), |arrival| (arrival.trace_id, arrival.route));
     let trace_id = trace_id.to_string();
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     let route = route.as_deref().unwrap_or("none");
@@ -292,7 +291,10 @@ mod tests {
         assert_eq!(text(&headers, "content-type"), PROBLEM_JSON);
         assert_eq!(text(&headers, "x-trace-id"), FRESH);
         let body: serde_json::Value = serde_json::from_str(&body).expect("json");
-        assert_eq!((body["code"].as_str(), body["trace_id"].as_str()), (Some("INTERNAL"), Some(FRESH)));
+        assert_eq!(
+            (body["code"].as_str(), body["trace_id"].as_str()),
+            (Some("INTERNAL"), Some(FRESH))
+        );
     }
 
     #[actix_web::test]
@@ -310,9 +312,11 @@ mod tests {
 
     #[actix_web::test]
     async fn every_answer_has_the_common_headers_and_every_error_the_common_form() {
-        for (path, status, code) in
-            [("/number/7", 200, ""), ("/number/x", 404, "NOT_FOUND"), ("/nowhere", 404, "NOT_FOUND")]
-        {
+        for (path, status, code) in [
+            ("/number/7", 200, ""),
+            ("/number/x", 404, "NOT_FOUND"),
+            ("/nowhere", 404, "NOT_FOUND"),
+        ] {
             let (found, headers, body) = ask(path, None).await;
             assert_eq!(found, status, "{path}");
             assert_eq!(text(&headers, "x-content-type-options"), "nosniff");

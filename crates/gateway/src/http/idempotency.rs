@@ -71,10 +71,8 @@ fn not_visible_ascii() -> Problem {
 /// The text of a quoted string of RFC 9651, where only `"` and `\` are escaped.
 fn unquote(text: &str) -> Result<String, Problem> {
     let malformed = || invalid("The quoted idempotency key is malformed.");
-    let inner = text
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .ok_or_else(malformed)?;
+    let inner =
+        text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or_else(malformed)?;
     let mut key = String::with_capacity(inner.len());
     let mut characters = inner.chars();
     while let Some(character) = characters.next() {

@@ -130,7 +130,8 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Lines<S> {
         if line.trim_ascii().is_empty() {
             return None;
         }
-        let content = if line.len() > BODY_BYTES_MAX { Err(too_large()) } else { Ok(line.freeze()) };
+        let content =
+            if line.len() > BODY_BYTES_MAX { Err(too_large()) } else { Ok(line.freeze()) };
         Some(Line { number: self.number, content })
     }
 

@@ -36,7 +36,9 @@ impl WholeNumber {
             Self::Is(number) => Ok(number),
             Self::IsNot => Err(Fault::at(
                 pointer(),
-                format!("must be a whole number from {least} to {most}, without fraction or exponent"),
+                format!(
+                    "must be a whole number from {least} to {most}, without fraction or exponent"
+                ),
             )),
         }
     }

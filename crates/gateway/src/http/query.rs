@@ -211,8 +211,10 @@ mod tests {
         let rows: Vec<u32> = (0..45).collect();
         let (mut seen, mut query) = (Vec::new(), "status=a".to_owned());
         loop {
-            let request =
-                Query::parse(&query, KNOWN).expect("a query").page("/v1/orders", &seal).expect("ok");
+            let request = Query::parse(&query, KNOWN)
+                .expect("a query")
+                .page("/v1/orders", &seal)
+                .expect("ok");
             let after = request.after(|text| text.parse::<u32>().ok()).expect("a position");
             let asked = usize::try_from(request.rows()).expect("small");
             let found: Vec<u32> =

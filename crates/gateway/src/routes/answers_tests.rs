@@ -154,10 +154,7 @@ fn a_level_is_told_with_its_members() {
     let level = Level { sku, on_hand: 5, reserved: 2, available: 3, version: 7 };
     let answer = render_stock_answer(&level);
     assert_eq!(answer.status, 200);
-    assert_eq!(
-        answer.body,
-        r#"{"sku":"A","on_hand":5,"reserved":2,"available":3,"version":7}"#
-    );
+    assert_eq!(answer.body, r#"{"sku":"A","on_hand":5,"reserved":2,"available":3,"version":7}"#);
 }
 
 #[actix_web::test]
@@ -167,7 +164,10 @@ async fn a_chunk_tells_each_line_its_own_outcome_in_order() {
         other => Ok(String::from_utf8_lossy(other).into_owned()),
     };
     let lines = || {
-        ["a", "bad", "refused", "b"].iter().zip(1..).map(|(text, number)| (number, Bytes::from(*text)))
+        ["a", "bad", "refused", "b"]
+            .iter()
+            .zip(1..)
+            .map(|(text, number)| (number, Bytes::from(*text)))
     };
     let call = async |entries: Vec<String>| {
         assert_eq!(entries, ["a", "refused", "b"]);

@@ -1,7 +1,7 @@
 //! The body of an order: everything that can be wrong with it by itself, told at once.
 
 use crate::admission::Caller;
-use crate::http::body::Faults;
+use crate::http::body::{Faults, Object};
 use crate::http::idempotency::fingerprint;
 use crate::http::number::WholeNumber;
 use crate::problem::Problem;
@@ -41,9 +41,10 @@ pub(crate) struct OrderBody {
     currency: Option<String>,
     /// What is ordered: 1 to 500 lines (5,000 in a stream).
     #[schema(required = true, value_type = Vec<LineBody>)]
-    lines: Option<Vec<LineBody>>,
+    lines: Option<Vec<Object<LineBody>>>,
     /// How it is paid; by default with the customer's own method, at once.
-    payment: Option<PaymentBody>,
+    #[schema(value_type = Option<PaymentBody>)]
+    payment: Option<Object<PaymentBody>>,
     /// The client's own data, up to 16 KiB.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
@@ -111,7 +112,8 @@ struct Canonical<'a> {
 /// The fingerprint of an order. An order in a stream and the same order by itself are one request.
 pub(crate) fn order_fingerprint(request: &OrderRequest) -> Fingerprint {
     let lines = request.lines.iter();
-    let lines = lines.map(|line| (&line.sku, line.quantity, line.unit_amount, line.discount_amount));
+    let lines =
+        lines.map(|line| (&line.sku, line.quantity, line.unit_amount, line.discount_amount));
     let canonical = Canonical {
         external_ref: request.external_ref.as_deref(),
         customer_id: request.customer_id,
@@ -139,7 +141,7 @@ impl OrderBody {
     }
 
     fn names_prices(&self) -> bool {
-        self.lines.iter().flatten().any(|line| {
+        self.lines.iter().flatten().any(|Object(line)| {
             let discount = line.discount_amount.unwrap_or(WholeNumber::Is(0));
             line.unit_amount.is_some() || discount != WholeNumber::Is(0)
         })
@@ -162,7 +164,8 @@ impl OrderBody {
         });
         let lines = faults.require(self.lines, "/lines");
         let lines = lines.map(|lines| check_lines(lines, lines_max, &mut faults));
-        let payment = self.payment.unwrap_or(PaymentBody { method: None, capture: None });
+        let nothing = PaymentBody { method: None, capture: None };
+        let payment = self.payment.map_or(nothing, |Object(payment)| payment);
         check_method(payment.method.as_deref(), "/payment/method", &mut faults);
         let capture = payment.capture.map_or(Some(Capture::default()), |text| {
             let expected = "must be automatic or manual";
@@ -189,7 +192,11 @@ impl OrderBody {
     }
 }
 
-fn check_lines(lines: Vec<LineBody>, lines_max: usize, faults: &mut Faults) -> Vec<RequestedLine> {
+fn check_lines(
+    lines: Vec<Object<LineBody>>,
+    lines_max: usize,
+    faults: &mut Faults,
+) -> Vec<RequestedLine> {
     if lines.is_empty() {
         faults.add("/lines", "must have at least one line");
     }
@@ -198,7 +205,7 @@ fn check_lines(lines: Vec<LineBody>, lines_max: usize, faults: &mut Faults) -> V
         return Vec::new();
     }
     let indexed = lines.into_iter().enumerate();
-    indexed.filter_map(|(index, line)| check_line(line, index, faults)).collect()
+    indexed.filter_map(|(index, Object(line))| check_line(line, index, faults)).collect()
 }
 
 fn check_line(line: LineBody, index: usize, faults: &mut Faults) -> Option<RequestedLine> {
@@ -215,15 +222,11 @@ fn check_line(line: LineBody, index: usize, faults: &mut Faults) -> Option<Reque
     };
     let quantity = match line.quantity {
         None => faults.missing(place("quantity")),
-        Some(number) => {
-            faults.take(number.within(1, AMOUNT_MAX_MINOR, || place("quantity")))
-        }
+        Some(number) => faults.take(number.within(1, AMOUNT_MAX_MINOR, || place("quantity"))),
     };
     let mut amount = |number: Option<WholeNumber>, member: &str| match number {
         None => Some(None),
-        Some(number) => {
-            faults.take(number.within(0, AMOUNT_MAX_MINOR, || place(member))).map(Some)
-        }
+        Some(number) => faults.take(number.within(0, AMOUNT_MAX_MINOR, || place(member))).map(Some),
     };
     let unit_amount = amount(line.unit_amount, "unit_amount");
     let discount_amount = amount(line.discount_amount, "discount_amount");

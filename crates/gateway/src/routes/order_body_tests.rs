@@ -136,9 +136,7 @@ fn wrong_types_and_unknown_members_cannot_be_read() {
 
 #[test]
 fn prices_are_noticed() {
-    let names = |line: Value| {
-        read(&with("/lines/0", line)).expect("a body").names_prices()
-    };
+    let names = |line: Value| read(&with("/lines/0", line)).expect("a body").names_prices();
     assert!(names(json!({"sku": "A", "quantity": 1, "unit_amount": 0})));
     assert!(names(json!({"sku": "A", "quantity": 1, "discount_amount": 1})));
     assert!(names(json!({"sku": "A", "quantity": 1, "discount_amount": 0.0})));
@@ -152,7 +150,8 @@ fn spelling_does_not_change_what_an_order_is() {
         let body: OrderBody = parse(text.as_bytes()).expect("a body");
         order_fingerprint(&body.check(LINES_MAX).expect("a good order"))
     };
-    let base = of(r#"{"currency":"USD","lines":[{"sku":"A","quantity":1}],"metadata":{"a":1,"b":2}}"#);
+    let base =
+        of(r#"{"currency":"USD","lines":[{"sku":"A","quantity":1}],"metadata":{"a":1,"b":2}}"#);
     for same in [
         r#"{"metadata":{"b":2, "a":1}, "lines":[{"quantity":1,"sku":"A"}], "currency":"USD"}"#,
         r#"{"currency":"USD","lines":[{"sku":"\u0041","quantity":1,"discount_amount":0,"unit_amount":null}],"metadata":{"a":1,"b":2},"payment":{"capture":"automatic"},"external_ref":null}"#,

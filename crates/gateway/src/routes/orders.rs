@@ -161,7 +161,12 @@ pub(crate) async fn list_orders(
     gate: web::Data<Gate>,
 ) -> Result<HttpResponse, Problem> {
     const KNOWN: &[&str] = &[
-        "status", "customer_id", "external_ref", "created_after", "created_before", "limit",
+        "status",
+        "customer_id",
+        "external_ref",
+        "created_after",
+        "created_before",
+        "limit",
         "cursor",
     ];
     let caller = gate.admit(&request, "orders:read").await?;

@@ -98,8 +98,7 @@ async fn adjust(
     adjustments: Vec<Adjustment>,
 ) -> Result<Vec<Adjusted>, Problem> {
     let (inventory, context) = (gate.services.inventory.clone(), caller.context());
-    let adjust =
-        async move { inventory.adjust(adjustments, render_stock_answer, &context).await };
+    let adjust = async move { inventory.adjust(adjustments, render_stock_answer, &context).await };
     caller.write(adjust).await
 }
 
@@ -305,7 +304,8 @@ mod tests {
         ] {
             assert_eq!(check(&bad).err(), Some(Code::ValidationFailed), "{bad}");
         }
-        for bad in [json!({"sku": "A", "delta": "1"}), json!({"sku": "A", "on_hand": 5}), json!([])] {
+        for bad in [json!({"sku": "A", "delta": "1"}), json!({"sku": "A", "on_hand": 5}), json!([])]
+        {
             assert_eq!(check(&bad).err(), Some(Code::InvalidBody), "{bad}");
         }
     }

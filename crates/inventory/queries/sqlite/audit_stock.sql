@@ -1,18 +1,18 @@
 -- Per SKU: the level, what the adjustments add up to, and what live reservations hold.
-SELECT coalesce(stock.sku, adjusted.sku, held.sku) AS sku,
-       coalesce(stock.on_hand, 0) AS on_hand,
-       coalesce(stock.reserved, 0) AS reserved,
-       coalesce(stock.shipped, 0) AS shipped,
-       coalesce(adjusted.units, 0) AS adjusted,
-       coalesce(held.units, 0) AS held
-FROM stock
-FULL JOIN (
-    SELECT sku, sum(delta) AS units FROM stock_adjustment GROUP BY sku
-) AS adjusted ON adjusted.sku = stock.sku
-FULL JOIN (
-    SELECT line.value ->> 0 AS sku, sum(line.value ->> 1) AS units
+SELECT sku,
+       sum(on_hand) AS on_hand,
+       sum(reserved) AS reserved,
+       sum(shipped) AS shipped,
+       sum(adjusted) AS adjusted,
+       sum(held) AS held
+FROM (
+    SELECT sku, on_hand, reserved, shipped, 0 AS adjusted, 0 AS held FROM stock
+    UNION ALL
+    SELECT sku, 0, 0, 0, delta, 0 FROM stock_adjustment
+    UNION ALL
+    SELECT line.value ->> 0, 0, 0, 0, 0, line.value ->> 1
     FROM reservation, json_each(reservation.units) AS line
     WHERE released_at IS NULL
-    GROUP BY 1
-) AS held ON held.sku = coalesce(stock.sku, adjusted.sku)
-ORDER BY 1
+) AS books
+GROUP BY sku
+ORDER BY sku

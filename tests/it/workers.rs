@@ -1,0 +1,90 @@
+//! What the workers behind the broker make of confirmed orders.
+
+use crate::process::eventually;
+use crate::world::{World, on_both, order_of};
+use futures_util::future::join_all;
+use serde_json::json;
+
+const SHIPMENTS: &str = "SELECT count(*) FROM shipment";
+
+/// Events that a group has not passed.
+const BEHIND: &str = "SELECT count(*) FROM consumer_position p JOIN event e \
+    ON e.partition = p.partition AND e.seq > p.seq";
+
+async fn wait_for_shipments(world: &World, count: i64) {
+    eventually("the workers have prepared the shipments", async || {
+        let found = world.database.number(SHIPMENTS).await;
+        if found == count { Ok(()) } else { Err(found.to_string()) }
+    })
+    .await;
+}
+
+/// Waits until every group has passed every event.
+async fn caught_up(world: &World) {
+    eventually("the workers have caught up", async || {
+        match world.database.number(BEHIND).await {
+            0 => Ok(()),
+            behind => Err(behind.to_string()),
+        }
+    })
+    .await;
+}
+
+on_both! {
+    async fn what_is_bought_together_is_recommended(world in World) {
+        for sku in ["TEA", "CUP", "MILK", "SOAP"] {
+            world.stocked(sku, 100, 1_000).await;
+        }
+        let path = "/v1/products/TEA/recommendations";
+        assert_eq!(world.api.get(path).await.expect(200), json!({"data": [], "degraded": false}));
+        let baskets: [&[(&str, i64)]; 6] = [
+            &[("TEA", 1), ("CUP", 1)], &[("TEA", 2), ("CUP", 1)], &[("CUP", 1), ("TEA", 1)],
+            &[("TEA", 1), ("MILK", 3)], &[("SOAP", 1)], &[("SOAP", 1), ("MILK", 1)],
+        ];
+        for (number, basket) in baskets.iter().enumerate() {
+            world.api.place(&format!("k-{number}"), &order_of(basket)).await.expect(201);
+        }
+        // Orders that came to nothing count for nothing.
+        let short = order_of(&[("TEA", 9_999), ("SOAP", 1)]);
+        world.api.place("short", &short).await.problem(409, "OUT_OF_STOCK");
+        caught_up(&world).await;
+        let found = world.api.get(path).await.expect(200);
+        let skus: Vec<_> = found["data"].as_array().unwrap().iter().map(|row| row["sku"].clone()).collect();
+        assert_eq!(skus, ["CUP", "MILK"], "{found}");
+        assert!(found["data"][0]["score"].as_f64() > found["data"][1]["score"].as_f64(), "{found}");
+        let one = world.api.get(&format!("{path}?limit=1")).await.expect(200);
+        assert_eq!(one["data"].as_array().unwrap().len(), 1);
+        // What is not sold any more is not recommended.
+        let retired = json!({"name": "cup", "unit_amount": 1, "currency": "USD", "active": false});
+        world.api.put("/v1/products/CUP", &retired).await.expect(200);
+        let found = world.api.get(path).await.expect(200);
+        assert_eq!(found["data"][0]["sku"], "MILK", "{found}");
+        world.api.get("/v1/products/NEVER/recommendations").await.problem(404, "NOT_FOUND");
+    }
+
+    async fn every_confirmed_order_is_shipped_once_also_after_a_crash(mut world in World) {
+        world.stocked("TEA", 100, 60).await;
+        let place = async |world: &World, prefix: &str| {
+            let orders = (0..40).map(|number| {
+                let (api, key) = (&world.api, format!("{prefix}-{number}"));
+                async move { api.place(&key, &order_of(&[("TEA", 1)])).await.status }
+            });
+            join_all(orders).await.iter().filter(|status| **status == 201).count()
+        };
+        assert_eq!(place(&world, "a").await, 40);
+        // The workers may be anywhere in their work now.
+        world.kill();
+        world.restart().await;
+        assert_eq!(place(&world, "b").await, 20);
+        wait_for_shipments(&world, 60).await;
+        caught_up(&world).await;
+        assert_eq!(world.database.number(SHIPMENTS).await, 60);
+        let orders = "SELECT count(*) FROM shipment s JOIN orders o ON o.id = s.order_id WHERE o.status = 'confirmed'";
+        assert_eq!(world.database.number(orders).await, 60);
+        // Each order is counted once, whatever was repeated.
+        let counted = "SELECT orders FROM product_count WHERE sku = 'TEA'";
+        assert_eq!(world.database.number(counted).await, 60);
+        assert_eq!(world.database.number("SELECT count(*) FROM parked_event").await, 0);
+        world.assert_balanced().await;
+    }
+}
