@@ -28,6 +28,8 @@ mod flash_sale;
 #[cfg(test)]
 mod goods;
 #[cfg(test)]
+mod house;
+#[cfg(test)]
 mod idempotency;
 #[cfg(test)]
 mod lists;

@@ -135,9 +135,12 @@ impl Program {
 
     /// Asks it to stop.
     pub fn ask_to_stop(&self) {
-        let command = format!("kill -TERM {}", self.child.id());
-        let status = Command::new("/bin/sh").args(["-c", &command]).status().unwrap();
-        assert!(status.success(), "{command}");
+        signal("TERM", self.child.id());
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits for its end.
@@ -160,6 +163,13 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Sends a signal to a process that a test has started.
+pub fn signal(name: &str, process: u32) {
+    let command = format!("kill -{name} {process}");
+    let status = Command::new("/bin/sh").args(["-c", &command]).status().unwrap();
+    assert!(status.success(), "{command}");
 }
 
 /// A file of text, empty if it is not there.

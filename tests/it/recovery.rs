@@ -2,7 +2,7 @@
 
 use crate::client::{Reply, try_send};
 use crate::idempotency::assert_replayed;
-use crate::process::{Program, eventually};
+use crate::process::{Program, eventually, signal};
 use crate::world::{World, on_both, order_of};
 use futures_util::StreamExt;
 use futures_util::future::{join, join_all};
@@ -81,10 +81,15 @@ on_both! {
         let clients = stream::iter(&all).map(place).buffered(40).collect::<Vec<_>>();
         let crash = eventually("some orders are answered", async || {
             let count = answered.load(Ordering::Relaxed);
-            if count >= 60 { Ok(world.crasher()) } else { Err(count.to_string()) }
+            if count >= 60 { Ok(()) } else { Err(count.to_string()) }
         });
-        let (first, ()) = join(clients, async { crash.await() }).await;
-        world.forget_crashed();
+        let server = world.server_id();
+        let crash = async {
+            crash.await;
+            signal("KILL", server);
+        };
+        let (first, ()) = join(clients, crash).await;
+        world.kill();
         world.restart().await;
         assert!(first.iter().any(Option::is_none), "the crash came too late to prove anything");
         // I1, I3: what was answered is there, and is told again byte for byte.

@@ -113,6 +113,11 @@ impl World {
         self.program.take().expect("the server runs").kill();
     }
 
+    /// Process id of the server.
+    pub fn server_id(&self) -> u32 {
+        self.program.as_ref().expect("the server runs").id()
+    }
+
     /// Asks the program to stop and waits for its end.
     pub async fn terminate(&mut self) -> ExitStatus {
         self.ask_to_stop();
@@ -242,17 +247,16 @@ impl World {
         let log = self.log();
         let is_bad = |line: &&str| line.contains(r#""level":"ERROR""#) || line.contains("panicked at");
         let mut complaints: Vec<String> = log.lines().filter(is_bad).map(str::to_owned).collect();
-        match &mut self.program {
-            Some(program) if program.runs() => {
-                let metrics = blocking_get(&self.private, "/metrics");
-                let panics = |line: &&str| {
-                    line.starts_with("actor_panics_total") && !line.trim_end().ends_with(" 0")
-                };
-                complaints.extend(metrics.lines().filter(panics).map(str::to_owned));
-            }
-            Some(_) => complaints.push("the server ended by itself".to_owned()),
-            None => {}
+        let Some(program) = &mut self.program else { return complaints };
+        if !program.runs() {
+            complaints.push("the server ended by itself".to_owned());
+            return complaints;
         }
+        let metrics = blocking_get(&self.private, "/metrics");
+        let panics = |line: &&str| {
+            line.starts_with("actor_panics_total") && !line.trim_end().ends_with(" 0")
+        };
+        complaints.extend(metrics.lines().filter(panics).map(str::to_owned));
         complaints
     }
 }

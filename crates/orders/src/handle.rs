@@ -7,6 +7,7 @@ use crate::messages::{Given, ListFilter, Place, PlaceError, Placement};
 use crate::pricing::{Price, fault_of, price};
 use crate::reconciler::Reconciler;
 use crate::shop::Parts;
+use crate::taken::answered_before;
 use actix::ArbiterHandle;
 use actors::{BatchLimits, Mailbox, MailboxPolicy, RequestContext, Supervision, supervise};
 use domain::{Draft, Order, OrderId, PARTITIONS, PaymentId};
@@ -91,7 +92,16 @@ impl Orders {
     ) -> Result<Given, PlaceError> {
         let Placement { key, fingerprint, request, answer_by, respond_async } = placement;
         let method = request.payment_method.clone();
-        let draft = self.priced(request, context).await?;
+        let draft = match self.priced(request, context).await {
+            Ok(draft) => draft,
+            // The catalogue may have changed since the request was first made: what was answered
+            // then is answered now.
+            Err(PlaceError::Invalid(faults)) => {
+                let known = answered_before(&self.parts.db, &key, &fingerprint).await;
+                return known.unwrap_or(Err(PlaceError::Invalid(faults)));
+            }
+            Err(error) => return Err(error),
+        };
         let request_hash = fingerprint_of_key(&key.key);
         let order_id = OrderId::in_partition(self.parts.ids.uuid(), request_hash);
         let place = Place { order_id, key, fingerprint, draft, method, answer_by, respond_async };

@@ -16,6 +16,7 @@ mod pricing;
 mod reconciler;
 mod settling;
 mod shop;
+mod taken;
 
 pub use audit::{AuditCheck, AuditError, AuditReport, CurrencyFigures};
 pub use handle::{Orders, OrdersConfig, start};

@@ -7,6 +7,7 @@ use crate::lane::Lane;
 use crate::messages::{Fault, Given, Outcome, Place, PlaceError, Settle, Settled, Settlement};
 use crate::pricing::fault_of;
 use crate::shop::{BATCH_PATIENCE, BatchError, Parts};
+use crate::taken::FirstAnswers;
 use actors::{Loopback, Opened, Reply, RequestContext};
 use domain::{
     Command, Demand, EventId, Money, Order, OrderEvent, OrderId, Payment, PaymentStatus, Placed,
@@ -368,30 +369,13 @@ pub(crate) const fn outcome_label(status: u16) -> &'static str {
 /// The keys of these requests were taken before: each is told what the first one was told.
 async fn answer_taken(shop: &Parts, taken: Vec<Candidate>) {
     let keys: Vec<RequestKey> = taken.iter().map(|candidate| candidate.kept.key.clone()).collect();
-    let found = async {
-        let first = books::find_keys(&shop.db, &keys).await?;
-        Ok::<_, StoreError>((first, answers::find(&shop.db, &keys).await?))
-    };
-    match found.await {
-        Ok((first, stored)) => {
-            for candidate in taken {
-                let key = &candidate.kept.key;
-                let same = first.get(key).is_none_or(|first| *first == candidate.kept.fingerprint);
-                let result = match stored.get(key) {
-                    _ if !same => Err(PlaceError::KeyReused),
-                    Some(stored) => Ok(Given { answer: stored.answer.clone(), replayed: true }),
-                    None => Err(PlaceError::InProgress),
-                };
-                candidate.reply.send(result);
-            }
-        }
-        Err(error) => {
-            let error = Arc::new(error);
-            for candidate in taken {
-                let source = error.clone().into();
-                candidate.reply.send(Err(PlaceError::Unavailable { source }));
-            }
-        }
+    let first = FirstAnswers::of(&shop.db, &keys).await.map_err(Arc::new);
+    for candidate in taken {
+        let Kept { key, fingerprint, .. } = &candidate.kept;
+        candidate.reply.send(match &first {
+            Ok(first) => first.again(key, fingerprint).unwrap_or(Err(PlaceError::InProgress)),
+            Err(error) => Err(PlaceError::Unavailable { source: error.clone().into() }),
+        });
     }
 }
 
