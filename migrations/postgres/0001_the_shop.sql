@@ -188,14 +188,16 @@ CREATE TABLE shipment (
     created_at  timestamptz NOT NULL
 );
 
--- recommendations
-CREATE TABLE product_count (
-    sku    text COLLATE "C" PRIMARY KEY,
-    orders bigint NOT NULL
+-- recommendations: what was bought together, one row per order and one per product in it. Pairs are
+-- counted when somebody asks: an order of n products has n * (n - 1) of them.
+CREATE TABLE basket (
+    -- event.seq of the confirmation, which no two events of the whole log share.
+    id   bigint PRIMARY KEY,
+    -- ["sku", …] in SKU order, each once: read whole.
+    skus json NOT NULL
 );
-CREATE TABLE pair_count (
-    sku    text COLLATE "C" NOT NULL,
-    other  text COLLATE "C" NOT NULL,
-    orders bigint NOT NULL,
-    PRIMARY KEY (sku, other)
+CREATE TABLE basket_item (
+    sku       text   COLLATE "C" NOT NULL,
+    basket_id bigint NOT NULL,
+    PRIMARY KEY (sku, basket_id)
 );

@@ -183,14 +183,16 @@ CREATE TABLE shipment (
     created_at  INTEGER NOT NULL
 );
 
--- recommendations
-CREATE TABLE product_count (
-    sku    TEXT PRIMARY KEY,
-    orders INTEGER NOT NULL
+-- recommendations: what was bought together, one row per order and one per product in it. Pairs are
+-- counted when somebody asks: an order of n products has n * (n - 1) of them.
+CREATE TABLE basket (
+    -- event.seq of the confirmation, which no two events of the whole log share.
+    id   INTEGER PRIMARY KEY,
+    -- ["sku", …] in SKU order, each once: read whole.
+    skus TEXT NOT NULL
 );
-CREATE TABLE pair_count (
-    sku    TEXT NOT NULL,
-    other  TEXT NOT NULL,
-    orders INTEGER NOT NULL,
-    PRIMARY KEY (sku, other)
-);
+CREATE TABLE basket_item (
+    sku       TEXT NOT NULL,
+    basket_id INTEGER NOT NULL,
+    PRIMARY KEY (sku, basket_id)
+) WITHOUT ROWID;

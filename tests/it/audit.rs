@@ -35,14 +35,14 @@ const LIES: &[Lie] = &[
         names: "version 3",
     },
     Lie {
-        told: "UPDATE payment SET status = 'declined' WHERE order_id = (SELECT id FROM orders WHERE external_ref = 'first')",
-        taken_back: "UPDATE payment SET status = 'captured' WHERE order_id = (SELECT id FROM orders WHERE external_ref = 'first')",
+        told: "UPDATE payment SET status = 'declined' WHERE amount = 500",
+        taken_back: "UPDATE payment SET status = 'captured' WHERE amount = 500",
         check: "bank_ledger_matches_payments",
         names: "Declined",
     },
     Lie {
-        told: "UPDATE payment SET amount = amount + 1 WHERE order_id = (SELECT id FROM orders WHERE external_ref = 'first')",
-        taken_back: "UPDATE payment SET amount = amount - 1 WHERE order_id = (SELECT id FROM orders WHERE external_ref = 'first')",
+        told: "UPDATE payment SET amount = 501 WHERE amount = 500",
+        taken_back: "UPDATE payment SET amount = 500 WHERE amount = 501",
         check: "payments_match_orders",
         names: "minor: 501",
     },
@@ -111,7 +111,8 @@ on_both! {
         let audit = world.audit().await;
         assert_eq!(check(&audit, "events_match_versions")["checked"], 120);
         let figures = &check(&audit, "bank_ledger_matches_payments")["figures"]["USD"];
-        let captured = world.database.number("SELECT CAST(sum(amount_captured) AS bigint) FROM orders").await;
+        let captured =
+            world.database.number("SELECT CAST(sum(amount_captured) AS bigint) FROM orders").await;
         assert!(captured > 0);
         for figure in ["ledger_captured", "payments_captured", "orders_total"] {
             assert_eq!(figures[figure], captured, "{figure}");
@@ -143,10 +144,17 @@ on_both! {
         world.stocked("TEA", 250, 50).await;
         world.api.place("k-1", &order_of(&[("TEA", 2)])).await.expect(201);
         let stranger = "0190a000-0000-7000-8000-000000000000";
-        let form = [("amount", "777"), ("currency", "usd"), ("confirm", "true"),
-            ("payment_method", "pm_card_visa"), ("metadata[order_id]", stranger)];
+        let form = [
+            ("amount", "777"),
+            ("currency", "usd"),
+            ("confirm", "true"),
+            ("payment_method", "pm_card_visa"),
+            ("metadata[order_id]", stranger),
+        ];
         let charge = world.api.http.post(format!("{}/v1/payment_intents", world.bank.url));
-        send(charge.bearer_auth("sk_x").header("Idempotency-Key", "orphan").form(&form)).await.expect(200);
+        send(charge.bearer_auth("sk_x").header("Idempotency-Key", "orphan").form(&form))
+            .await
+            .expect(200);
         let audit = world.audit().await;
         assert_eq!(audit["balanced"], false);
         let found = check(&audit, "bank_ledger_matches_payments")["violations"].to_string();

@@ -39,10 +39,17 @@ on_both! {
         let order = world.api.place("k-1", &order_of(&[("TEA", 1)])).await.order_id();
         let key = world.api.key.clone();
         let wrong = [
-            String::new(), "Bearer".to_owned(), "Bearer ".to_owned(), key.clone(),
-            format!("Basic {key}"), format!("Bearer {key}x"), format!("Bearer {}", &key[1..]),
-            format!("Bearer {key} {key}"), format!("Bearer {}", key.to_uppercase()),
-            "Bearer \u{fc}".to_owned(), format!("Bearer {}", "k".repeat(10_000)),
+            String::new(),
+            "Bearer".to_owned(),
+            "Bearer ".to_owned(),
+            key.clone(),
+            format!("Basic {key}"),
+            format!("Bearer {key}x"),
+            format!("Bearer {}", &key[1..]),
+            format!("Bearer {key} {key}"),
+            format!("Bearer {}", key.to_uppercase()),
+            "Bearer \u{fc}".to_owned(),
+            format!("Bearer {}", "k".repeat(10_000)),
             "Bearer ' OR '1'='1".to_owned(),
         ];
         for (method, path) in GUARDED {
@@ -83,6 +90,7 @@ on_both! {
         let metrics = world.private("/metrics").await;
         assert!(!metrics.text.contains(&world.api.key));
         assert_eq!(world.terminate().await.code(), Some(0));
+        assert!(files(world.path()).len() >= 3, "where are the logs and the ledger?");
         for secret in [world.api.key.clone(), "sk_test_of_the_tests".to_owned()] {
             for (path, bytes) in files(world.path()) {
                 let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
@@ -106,6 +114,5 @@ fn files(folder: &std::path::Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
             found.push((path, bytes));
         }
     }
-    assert!(!found.is_empty(), "{} is empty", folder.display());
     found
 }

@@ -10,7 +10,8 @@ use tokio::net::TcpStream;
 /// An order whose first line's quantity is spelt like this.
 fn quantity(spelt: &str) -> String {
     format!(
-        r#"{{"currency":"USD","lines":[{{"sku":"TEA","quantity":{spelt}}}],"payment":{{"method":"pm_card_visa"}}}}"#
+        r#"{{"currency":"USD","lines":[{{"sku":"TEA","quantity":{spelt}}}],
+            "payment":{{"method":"pm_card_visa"}}}}"#
     )
 }
 
@@ -48,8 +49,19 @@ fn line_with(members: Value) -> String {
 
 fn unreadable_bodies() -> Vec<Case> {
     let mut cases: Vec<Case> = [
-        "", " ", "null", "[]", "7", "\"order\"", "{", "{\"currency\":\"USD\"", "{} {}", "{'a':1}",
-        "\u{feff}{}", "{\"currency\":\"USD\",}", "<order/>",
+        "",
+        " ",
+        "null",
+        "[]",
+        "7",
+        "\"order\"",
+        "{",
+        "{\"currency\":\"USD\"",
+        "{} {}",
+        "{'a':1}",
+        "\u{feff}{}",
+        "{\"currency\":\"USD\",}",
+        "<order/>",
     ]
     .into_iter()
     .map(|body| unreadable(body, None))
@@ -68,10 +80,16 @@ fn unreadable_bodies() -> Vec<Case> {
         unreadable(with("status", json!("confirmed")), Some("/status")),
         unreadable(with("idempotency_key", json!("k")), Some("/idempotency_key")),
         unreadable(line_with(json!({"price": 1})), Some("/lines/0/price")),
-        unreadable(with("payment", json!({"method": "pm_card_visa", "card": "4242"})), Some("/payment/card")),
+        unreadable(
+            with("payment", json!({"method": "pm_card_visa", "card": "4242"})),
+            Some("/payment/card"),
+        ),
         unreadable(with("metadata", json!([1])), Some("/metadata")),
-        unreadable(r#"{"currency":"USD","currency":"USD","lines":[]}"#, Some("/currency")),
-        unreadable(r#"{"currency":"USD","lines":[{"sku":"TEA","sku":"TEA","quantity":1}]}"#, Some("/lines/0/sku")),
+        unreadable(r#"{"currency":"USD","currency":"USD","lines":[]}"#, None),
+        unreadable(
+            r#"{"currency":"USD","lines":[{"sku":"TEA","sku":"TEA","quantity":1}]}"#,
+            Some("/lines/0"),
+        ),
         unreadable(b"{\"currency\":\"U\xffD\"}".to_vec(), None),
         unreadable("[".repeat(100_000), None),
         unreadable(format!("{{\"metadata\":{{\"a\":{}", "[".repeat(100_000)), None),
@@ -82,9 +100,21 @@ fn unreadable_bodies() -> Vec<Case> {
 
 fn invalid_bodies() -> Vec<Case> {
     let mut cases: Vec<Case> = [
-        "0", "-1", "-0", "1.5", "1.0", "1e2", "1e308", "-1e308", "9223372036854775807",
-        "9223372036854775808", "-9223372036854775808", "18446744073709551616",
-        "99999999999999999999999999", "1000000000001", "null",
+        "0",
+        "-1",
+        "-0",
+        "1.5",
+        "1.0",
+        "1e2",
+        "1e308",
+        "-1e308",
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775808",
+        "18446744073709551616",
+        "99999999999999999999999999",
+        "1000000000001",
+        "null",
     ]
     .into_iter()
     .map(|spelt| invalid(quantity(spelt), "/lines/0/quantity"))
@@ -109,11 +139,20 @@ fn invalid_bodies() -> Vec<Case> {
         invalid(line_with(json!({"discount_amount": 251})), "/lines/0/discount_amount"),
         invalid(line_with(json!({"quantity": largest, "unit_amount": largest})), "/lines/0"),
         invalid(line_with(json!({"quantity": 2, "unit_amount": largest})), "/lines/0"),
-        invalid(with("lines", json!(vec![json!({"sku": "TEA", "quantity": 1, "unit_amount": largest}); 2])), "/lines/1"),
+        invalid(
+            with(
+                "lines",
+                json!(vec![json!({"sku": "TEA", "quantity": 1, "unit_amount": largest}); 2]),
+            ),
+            "/lines/1",
+        ),
         invalid(with("payment", json!({"method": "4242 4242"})), "/payment/method"),
         invalid(with("payment", json!({"method": ""})), "/payment/method"),
         invalid(with("payment", json!({"method": "x".repeat(101)})), "/payment/method"),
-        invalid(with("payment", json!({"method": "pm_card_visa", "capture": "later"})), "/payment/capture"),
+        invalid(
+            with("payment", json!({"method": "pm_card_visa", "capture": "later"})),
+            "/payment/capture",
+        ),
         invalid(with("payment", json!({})), "/payment/method"),
         invalid(with("external_ref", json!("x".repeat(201))), "/external_ref"),
         invalid(with("external_ref", json!("")), "/external_ref"),
@@ -180,12 +219,17 @@ on_both! {
         ]});
         let problem = world.api.place("k-1", &body).await.problem(422, "VALIDATION_FAILED");
         for pointer in [
-            "/currency", "/customer_id", "/lines/1/sku", "/lines/1/quantity", "/lines/2/sku",
+            "/currency",
+            "/customer_id",
+            "/lines/1/sku",
+            "/lines/1/quantity",
+            "/lines/2/sku",
             "/lines/2/quantity",
         ] {
             assert!(points_at(&problem, pointer), "{pointer}: {problem}");
         }
-        let many = json!({"currency": "USD", "lines": vec![json!({"sku": "", "quantity": 0}); 400]});
+        let many =
+            json!({"currency": "USD", "lines": vec![json!({"sku": "", "quantity": 0}); 400]});
         let problem = world.api.place("k-2", &many).await.problem(422, "VALIDATION_FAILED");
         assert_eq!(problem["errors"].as_array().unwrap().len(), 100);
         assert_unharmed(&world).await;
@@ -195,12 +239,18 @@ on_both! {
         world.stocked("TEA", 250, 1_000).await;
         let path = "/v1/stock/TEA/adjustments";
         for (number, (body, status, code)) in [
-            (r#"{"delta":0}"#, 422, "VALIDATION_FAILED"), (r#"{"delta":1.5}"#, 422, "VALIDATION_FAILED"),
+            (r#"{"delta":0}"#, 422, "VALIDATION_FAILED"),
+            (r#"{"delta":1.5}"#, 422, "VALIDATION_FAILED"),
             (r#"{"delta":9223372036854775808}"#, 422, "VALIDATION_FAILED"),
             (r#"{"delta":-9223372036854775808}"#, 422, "VALIDATION_FAILED"),
-            (r#"{"delta":"1"}"#, 400, "INVALID_BODY"), (r#"{"on_hand":1}"#, 400, "INVALID_BODY"),
-            (r#"{"delta":1,"reason":"a\u0000"}"#, 422, "VALIDATION_FAILED"), ("{}", 422, "VALIDATION_FAILED"),
-        ].into_iter().enumerate() {
+            (r#"{"delta":"1"}"#, 400, "INVALID_BODY"),
+            (r#"{"on_hand":1}"#, 400, "INVALID_BODY"),
+            (r#"{"delta":1,"reason":"a\u0000"}"#, 422, "VALIDATION_FAILED"),
+            ("{}", 422, "VALIDATION_FAILED"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
             post_raw(&world, path, &format!("a-{number}"), body.into()).await.problem(status, code);
         }
         for (path, body) in [
@@ -208,12 +258,16 @@ on_both! {
             ("/v1/products/X", json!({"name": "x", "unit_amount": 1e300, "currency": "USD"})),
             ("/v1/products/X", json!({"name": "x\u{0}", "unit_amount": 1, "currency": "USD"})),
             ("/v1/products/X", json!({"name": "x", "unit_amount": 1, "currency": "BTC"})),
-            (&format!("/v1/products/{}", "x".repeat(65)), json!({"name": "x", "unit_amount": 1, "currency": "USD"})),
+            (
+                &format!("/v1/products/{}", "x".repeat(65)),
+                json!({"name": "x", "unit_amount": 1, "currency": "USD"}),
+            ),
             ("/v1/products/a%00b", json!({"name": "x", "unit_amount": 1, "currency": "USD"})),
         ] {
             world.api.put(path, &body).await.problem(422, "VALIDATION_FAILED");
         }
-        for body in [json!({}), json!({"name": "a\u{0}"}), json!({"name": "a", "email": "nobody"})] {
+        for body in [json!({}), json!({"name": "a\u{0}"}), json!({"name": "a", "email": "nobody"})]
+        {
             world.api.post("/v1/customers", &body).await.problem(422, "VALIDATION_FAILED");
         }
         world.api.get("/v1/customers/%ff").await.problem(404, "NOT_FOUND");
@@ -224,35 +278,68 @@ on_both! {
     async fn bad_headers(world in World) {
         world.stocked("TEA", 250, 1_000).await;
         let order = |name: &str, value: &str| {
-            let request = world.api.request(Method::POST, "/v1/orders").header("Idempotency-Key", "k");
+            let request =
+                world.api.request(Method::POST, "/v1/orders").header("Idempotency-Key", "k");
             send(request.header(name, value).body(order_of(&[("TEA", 1)]).to_string()))
         };
-        for media_type in ["text/plain", "application/xml", "multipart/form-data",
-            "application/x-www-form-urlencoded", "application/json; charset=utf-16", "json"] {
+        for media_type in [
+            "text/plain",
+            "application/xml",
+            "multipart/form-data",
+            "application/x-www-form-urlencoded",
+            "application/json; charset=utf-16",
+            "json",
+        ] {
             order("Content-Type", media_type).await.problem(415, "UNSUPPORTED_MEDIA_TYPE");
         }
         order("Content-Encoding", "gzip").await.problem(415, "UNSUPPORTED_MEDIA_TYPE");
         for timeout in ["0", "-1", "1.5", "soon", ""] {
             order("X-Request-Timeout-Ms", timeout).await.problem(400, "INVALID_HEADER");
         }
-        for path in ["/v1/orders:batch", "/v1/products:batch", "/v1/stock:batch", "/v1/customers:batch"] {
+        for path in
+            ["/v1/orders:batch", "/v1/products:batch", "/v1/stock:batch", "/v1/customers:batch"]
+        {
             let request = world.api.request(Method::POST, path).header("Content-Type", "text/csv");
             send(request.body("a,b")).await.problem(415, "UNSUPPORTED_MEDIA_TYPE");
         }
         // Nobody understands them, and nobody has to (RFC 7240).
-        let odd = world.api.order("odd", &order_of(&[("TEA", 5_000)])).header("Prefer", "wait=soon, handling=odd");
+        let odd = world
+            .api
+            .order("odd", &order_of(&[("TEA", 5_000)]))
+            .header("Prefer", "wait=soon, handling=odd");
         send(odd).await.problem(409, "OUT_OF_STOCK");
-        assert_eq!(world.database.number("SELECT count(*) FROM orders WHERE status <> 'rejected'").await, 0);
+        assert_eq!(
+            world.database.number("SELECT count(*) FROM orders WHERE status <> 'rejected'").await,
+            0
+        );
         world.assert_balanced().await;
     }
 
     async fn unknown_routes_and_wrong_methods(world in World) {
         world.stocked("TEA", 250, 1_000).await;
-        for path in ["/", "/v1", "/v1/", "/v2/orders", "/v1/orders/", "/v1/order", "/v1/orders/7/nothing",
-            "/v1/orders/..%2f..%2fetc%2fpasswd", "/metrics", "/debug/pprof/profile", "/favicon.ico"] {
+        for path in [
+            "/",
+            "/v1",
+            "/v1/",
+            "/v2/orders",
+            "/v1/orders/",
+            "/v1/order",
+            "/v1/orders/7/nothing",
+            "/v1/orders/..%2f..%2fetc%2fpasswd",
+            "/metrics",
+            "/debug/pprof/profile",
+            "/favicon.ico",
+        ] {
             world.api.get(path).await.problem(404, "NOT_FOUND");
         }
-        for id in ["7", "not-a-uuid", "0190a000-0000-7000-8000-00000000000", "%00", "%ff", "0190a000-0000-7000-8000-000000000000"] {
+        for id in [
+            "7",
+            "not-a-uuid",
+            "0190a000-0000-7000-8000-00000000000",
+            "%00",
+            "%ff",
+            "0190a000-0000-7000-8000-000000000000",
+        ] {
             world.api.get(&format!("/v1/orders/{id}")).await.problem(404, "NOT_FOUND");
             world.api.get(&format!("/v1/orders/{id}/events")).await.problem(404, "NOT_FOUND");
             world.api.get(&format!("/v1/payments/{id}")).await.problem(404, "NOT_FOUND");
@@ -270,7 +357,8 @@ on_both! {
         ] {
             let reply = send(world.api.request(method.clone(), path)).await;
             reply.problem(405, "METHOD_NOT_ALLOWED");
-            let mut allowed: Vec<&str> = reply.header("allow").split(", ").filter(|m| *m != "HEAD").collect();
+            let mut allowed: Vec<&str> =
+                reply.header("allow").split(", ").filter(|m| *m != "HEAD").collect();
             allowed.sort_unstable();
             assert_eq!(allowed.join(", "), allow, "{method} {path}");
         }
@@ -280,13 +368,19 @@ on_both! {
     async fn what_is_too_large_is_refused_before_it_is_read(world in World) {
         world.stocked("TEA", 250, 1_000).await;
         let head = |more: &str| {
-            format!("POST /v1/orders HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {}\r\n\
-                Idempotency-Key: k\r\nContent-Type: application/json\r\n{more}\r\n", world.api.key)
+            format!(
+                "POST /v1/orders HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {}\r\n\
+                Idempotency-Key: k\r\nContent-Type: application/json\r\n{more}\r\n",
+                world.api.key
+            )
         };
         // Not one byte of the announced two megabytes is sent.
         let announced = raw(&world, head("Content-Length: 2097152\r\n").as_bytes(), "}").await;
         assert!(announced.starts_with("HTTP/1.1 413 "), "{announced}");
-        assert!(announced.contains("\"PAYLOAD_TOO_LARGE\"") && announced.contains("\"trace_id\""), "{announced}");
+        assert!(
+            announced.contains("\"PAYLOAD_TOO_LARGE\"") && announced.contains("\"trace_id\""),
+            "{announced}"
+        );
         let mut chunked = head("Transfer-Encoding: chunked\r\n").into_bytes();
         chunked.extend_from_slice(b"100001\r\n");
         chunked.resize(chunked.len() + 0x10_0001, b' ');
@@ -299,20 +393,32 @@ on_both! {
         let many = head(&format!("{}{close}", "X-Many: 1\r\n".repeat(1_000)));
         let many = raw(&world, many.as_bytes(), "\r\n\r\n").await;
         assert!(many.is_empty() || many.starts_with("HTTP/1.1 4"), "{many}");
-        let long = format!("GET /v1/orders?cursor={} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n", "A".repeat(70_000));
+        let long = format!(
+            "GET /v1/orders?cursor={} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n",
+            "A".repeat(70_000)
+        );
         let long = raw(&world, long.as_bytes(), "\r\n\r\n").await;
         assert!(long.is_empty() || long.starts_with("HTTP/1.1 4"), "{long}");
         // Both lengths at once are an old way to smuggle a request past a proxy.
         let both = head("Content-Length: 2\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n");
         let both = raw(&world, format!("{both}0\r\n\r\n").as_bytes(), "\r\n\r\n").await;
         assert!(both.is_empty() || both.starts_with("HTTP/1.1 400"), "{both}");
-        for garbage in [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], b"\r\n\r\n\r\n", b"GET\r\n\r\n",
-            b"BREW /pot HTCPCP/1.0\r\n\r\n", b"POST /v1/orders HTTP/1.1\r\nContent-Length: -1\r\n\r\n"] {
+        for garbage in [
+            &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
+            b"\r\n\r\n\r\n",
+            b"GET\r\n\r\n",
+            b"BREW /pot HTCPCP/1.0\r\n\r\n",
+            b"POST /v1/orders HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        ] {
             let answer = raw(&world, garbage, "\r\n\r\n").await;
             assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
         }
         let line = format!("{{\"sku\":\"{}\"}}", "x".repeat(0x11_0000));
-        let lines = [line, r#"{"sku":"TEA","delta":1}"#.to_owned(), r#"{"sku":"TEA","delta":-1}"#.to_owned()];
+        let lines = [
+            line,
+            r#"{"sku":"TEA","delta":1}"#.to_owned(),
+            r#"{"sku":"TEA","delta":-1}"#.to_owned(),
+        ];
         let outcomes = world.api.stream("/v1/stock:batch", None, &lines).await;
         assert_eq!(outcomes.status(1), (413, "PAYLOAD_TOO_LARGE"));
         assert_eq!((outcomes.status(2), outcomes.status(3)), ((200, ""), (200, "")));

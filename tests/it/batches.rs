@@ -29,9 +29,14 @@ on_both! {
         let outcomes = world.api.stream("/v1/orders:batch", None, &lines).await;
         assert_eq!(outcomes.0.len(), 8, "{outcomes:?}");
         for (line, status, code) in [
-            (1, 201, ""), (2, 400, "INVALID_BODY"), (3, 400, "IDEMPOTENCY_KEY_REQUIRED"),
-            (5, 422, "VALIDATION_FAILED"), (6, 409, "OUT_OF_STOCK"), (7, 402, "PAYMENT_DECLINED"),
-            (8, 400, "IDEMPOTENCY_KEY_INVALID"), (9, 201, ""),
+            (1, 201, ""),
+            (2, 400, "INVALID_BODY"),
+            (3, 400, "IDEMPOTENCY_KEY_REQUIRED"),
+            (5, 422, "VALIDATION_FAILED"),
+            (6, 409, "OUT_OF_STOCK"),
+            (7, 402, "PAYMENT_DECLINED"),
+            (8, 400, "IDEMPOTENCY_KEY_INVALID"),
+            (9, 201, ""),
         ] {
             assert_eq!(outcomes.status(line), (status, code), "line {line}: {outcomes:?}");
             if status >= 400 {
@@ -63,7 +68,9 @@ on_both! {
         assert!(points_at(&refused.problem(422, "VALIDATION_FAILED"), "/lines"));
         world.api.place("k-2", &of_lines(500)).await.expect(201);
         let lines = [
-            line("b-1", of_lines(600)), line("b-2", of_lines(5_000)), line("b-3", of_lines(5_001)),
+            line("b-1", of_lines(600)),
+            line("b-2", of_lines(5_000)),
+            line("b-3", of_lines(5_001)),
         ];
         let outcomes = world.api.stream("/v1/orders:batch", None, &lines).await;
         assert_eq!(outcomes.status(1), (201, ""));

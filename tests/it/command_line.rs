@@ -46,9 +46,17 @@ on_both! {
         assert_good(&first);
         let first = report(&first);
         for (figure, expected) in [
-            ("orders_sent", 2_000), ("accepted", 2_000), ("refused", 0), ("failed", 0),
-            ("replayed", 0), ("lines", 22_054), ("units", 29_092), ("gross_minor", 7_364_229),
-            ("discount_minor", 1_116_936), ("total_minor", 6_247_293), ("customers", 1_125),
+            ("orders_sent", 2_000),
+            ("accepted", 2_000),
+            ("refused", 0),
+            ("failed", 0),
+            ("replayed", 0),
+            ("lines", 22_054),
+            ("units", 29_092),
+            ("gross_minor", 7_364_229),
+            ("discount_minor", 1_116_936),
+            ("total_minor", 6_247_293),
+            ("customers", 1_125),
             ("skus", 9_745),
         ] {
             assert_eq!(first[figure], expected, "{figure}");
@@ -57,7 +65,8 @@ on_both! {
         let counts = async || {
             let orders = world.database.number("SELECT count(*) FROM orders").await;
             let events = world.database.number("SELECT count(*) FROM event").await;
-            let stock = world.database.number("SELECT CAST(sum(on_hand) AS bigint) FROM stock").await;
+            let stock =
+                world.database.number("SELECT CAST(sum(on_hand) AS bigint) FROM stock").await;
             (orders, events, stock, world.bank.ledger().await.len())
         };
         let before = counts().await;
@@ -102,8 +111,13 @@ on_both! {
 
     async fn an_audit_that_fails_says_so_with_its_exit_code(world in World) {
         world.stocked("TEA", 250, 10).await;
-        let form = [("amount", "777"), ("currency", "usd"), ("confirm", "true"),
-            ("payment_method", "pm_card_visa"), ("metadata[order_id]", "nobody")];
+        let form = [
+            ("amount", "777"),
+            ("currency", "usd"),
+            ("confirm", "true"),
+            ("payment_method", "pm_card_visa"),
+            ("metadata[order_id]", "nobody"),
+        ];
         let charge = world.api.http.post(format!("{}/v1/payment_intents", world.bank.url));
         let charge = charge.bearer_auth("sk_x").header("Idempotency-Key", "orphan").form(&form);
         crate::client::send(charge).await.expect(200);
@@ -117,7 +131,8 @@ on_both! {
 async fn the_demo_places_two_thousand_orders_and_ends() {
     let folder = Folder::new();
     let environment = Environment::default().with("ORDERLY_LISTEN", "127.0.0.1:0");
-    let demo = Program::run(&["demo", "--exit", "--json"], &environment, folder.path(), "demo").await;
+    let demo =
+        Program::run(&["demo", "--exit", "--json"], &environment, folder.path(), "demo").await;
     assert_good(&demo);
     let report = report(&demo);
     assert_eq!((&report["accepted"], &report["ok"]), (&2_000.into(), &true.into()));
@@ -143,8 +158,7 @@ async fn what_cannot_be_read_is_refused_in_a_sentence() {
         ([&broken, &stock, &orders], "broken.ndjson"),
     ] {
         let [products, stock, orders] = files;
-        let arguments =
-            ["replay", "--products", products, "--stock", stock, "--orders", orders];
+        let arguments = ["replay", "--products", products, "--stock", stock, "--orders", orders];
         assert_refused(&world.run("replay", &arguments).await, about);
     }
     assert_eq!(world.database.number("SELECT count(*) FROM orders").await, 0);
@@ -165,12 +179,28 @@ async fn usage_and_configuration_errors_end_with_2() {
         (plain.clone().with("DATABASE_URL", "mysql://u:secret@h/d"), vec!["serve"], "postgres://"),
         (plain.clone().with("ORDERLY_ADMIN_KEY", "short"), vec!["serve"], "at least 16"),
         (plain.clone().with("ORDERLY_LOG", "=====,"), vec!["serve"], ""),
-        (plain.clone().with("ORDERLY_PAYMENTS_URL", "http://127.0.0.1:9"), vec!["serve"], "--payments-key"),
-        (plain.clone().with("DATABASE_URL", "postgres://u:secret@127.0.0.1:9/d"), vec!["serve"], "reached"),
-        (plain.clone().with("ORDERLY_ADMIN_KEY", "sixteen-letters-x").with("ORDERLY_TARGET", "http://127.0.0.1:9"), vec!["audit"], "127.0.0.1:9"),
+        (
+            plain.clone().with("ORDERLY_PAYMENTS_URL", "http://127.0.0.1:9"),
+            vec!["serve"],
+            "--payments-key",
+        ),
+        (
+            plain.clone().with("DATABASE_URL", "postgres://u:secret@127.0.0.1:9/d"),
+            vec!["serve"],
+            "reached",
+        ),
+        (
+            plain
+                .clone()
+                .with("ORDERLY_ADMIN_KEY", "sixteen-letters-x")
+                .with("ORDERLY_TARGET", "http://127.0.0.1:9"),
+            vec!["audit"],
+            "127.0.0.1:9",
+        ),
     ] {
         let finished = Program::run(&arguments, &environment, folder.path(), "refused").await;
         assert_refused(&finished, about);
+        // Logs are read by many.
         assert!(!finished.stderr.contains("secret"), "{}", finished.stderr);
         std::fs::remove_file(folder.path().join("refused.log")).unwrap();
     }
@@ -205,7 +235,9 @@ async fn with_nothing_set_everything_is_inside() {
             let tea = serde_json::json!({"name": "tea", "unit_amount": 5, "currency": "USD"});
             api.put("/v1/products/TEA", &tea).await.expect(200);
             let opening = serde_json::json!({"delta": 5});
-            crate::client::send(api.keyed("/v1/stock/TEA/adjustments", "s", &opening)).await.expect(200);
+            crate::client::send(api.keyed("/v1/stock/TEA/adjustments", "s", &opening))
+                .await
+                .expect(200);
         }
         api.place(&format!("k-{start}"), &order_of(&[("TEA", 2)])).await.expect(201);
         assert_eq!(api.get("/v1/audit").await.expect(200)["balanced"], true);

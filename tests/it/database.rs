@@ -63,6 +63,21 @@ impl PostgresDatabase {
         &self.name
     }
 
+    /// Ends all connections and lets no new one in, as if the server were away.
+    pub async fn shut(&self) {
+        let name = &self.name;
+        on_server(&self.server_url, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
+            .await;
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname";
+        on_server(&self.server_url, &format!("{end} = '{name}'")).await;
+    }
+
+    /// Lets connections in again.
+    pub async fn reopen(&self) {
+        let statement = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name);
+        on_server(&self.server_url, &statement).await;
+    }
+
     fn drop_statement(&self) -> String {
         format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)
     }

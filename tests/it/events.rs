@@ -20,7 +20,10 @@ async fn assert_timeline(world: &World, reply: &Reply, types: &[&str]) -> Vec<Va
         assert_eq!(event["actor"], "key:admin", "{event}");
         assert_eq!(event["trace_id"], reply.header("x-trace-id"), "{event}");
         assert!(event["at"].as_str().unwrap().ends_with('Z'), "{event}");
-        assert!(!event["cause"].as_str().unwrap().is_empty() && event["data"].is_object(), "{event}");
+        assert!(
+            !event["cause"].as_str().unwrap().is_empty() && event["data"].is_object(),
+            "{event}"
+        );
     }
     let ids: std::collections::BTreeSet<_> = events.iter().map(|e| e["id"].to_string()).collect();
     assert_eq!(ids.len(), events.len());
@@ -33,7 +36,8 @@ on_both! {
         world.stocked("GIFT", 0, 10).await;
         let confirmed = world.api.place("k-1", &order_of(&[("TEA", 2)])).await;
         confirmed.expect(201);
-        let events = assert_timeline(&world, &confirmed, &["order.placed", "order.confirmed"]).await;
+        let events =
+            assert_timeline(&world, &confirmed, &["order.placed", "order.confirmed"]).await;
         assert_eq!(events[0]["data"]["lines"][0]["quantity"], 2);
         assert_eq!(events[1]["data"]["amount_captured"], 500);
         assert_eq!(events[1]["cause"], "payment_settled");
@@ -61,7 +65,8 @@ on_both! {
         world.stocked("TEA", 250, 10).await;
         let trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
         let order = world.api.order("k-1", &order_of(&[("TEA", 1)]));
-        let reply = send(order.header("traceparent", format!("00-{trace_id}-00f067aa0ba902b7-01"))).await;
+        let reply =
+            send(order.header("traceparent", format!("00-{trace_id}-00f067aa0ba902b7-01"))).await;
         reply.expect(201);
         assert_eq!(reply.header("x-trace-id"), trace_id);
         assert_timeline(&world, &reply, &["order.placed", "order.confirmed"]).await;

@@ -23,7 +23,10 @@ on_both! {
                 _ => {
                     let problem = reply.problem(409, "OUT_OF_STOCK");
                     let shortage = &problem["details"]["shortages"][0];
-                    assert_eq!((&shortage["sku"], &shortage["requested"]), (&"HOT".into(), &1.into()));
+                    assert_eq!(
+                        (&shortage["sku"], &shortage["requested"]),
+                        (&"HOT".into(), &1.into())
+                    );
                     assert_eq!(shortage["available"], 0, "a unit was left: {problem}");
                     "OUT_OF_STOCK".to_owned()
                 }

@@ -15,7 +15,8 @@ on_both! {
         assert_eq!((&made["sku"], &made["unit_amount"]), (&json!("green tea/1 ü"), &json!(495)));
         assert_eq!((&made["category"], &made["active"]), (&json!("Tea"), &json!(true)));
         assert_eq!(world.api.get(path).await.expect(200), made);
-        let body = json!({"name": "Green tea", "unit_amount": 500, "currency": "EUR", "active": false});
+        let body =
+            json!({"name": "Green tea", "unit_amount": 500, "currency": "EUR", "active": false});
         let changed = world.api.put(path, &body).await.expect(200);
         assert_eq!((&changed["unit_amount"], &changed["active"]), (&json!(500), &json!(false)));
         assert!(changed["revision"].as_i64() > made["revision"].as_i64());
@@ -41,13 +42,16 @@ on_both! {
             r#"{"sku":"D","name":"d","unit_amount":4,"currency":"USD","colour":"red"}"#,
             r#"{"name":"nameless","unit_amount":4,"currency":"XXY"}"#,
             r#"{"sku":"A","name":"a again","unit_amount":2,"currency":"USD"}"#,
-        ].map(str::to_owned);
+        ]
+        .map(str::to_owned);
         let outcomes = world.api.stream("/v1/products:batch", None, &lines).await;
         assert_eq!(outcomes.0.len(), 6, "{outcomes:?}");
         assert_eq!(outcomes.status(1), (200, ""));
         assert_eq!(outcomes.of(1)["product"]["sku"], "A");
         for (line, status, code) in [
-            (2, 400, "INVALID_BODY"), (3, 422, "VALIDATION_FAILED"), (5, 400, "INVALID_BODY"),
+            (2, 400, "INVALID_BODY"),
+            (3, 422, "VALIDATION_FAILED"),
+            (5, 400, "INVALID_BODY"),
             (6, 422, "VALIDATION_FAILED"),
         ] {
             assert_eq!(outcomes.status(line), (status, code), "line {line}");
@@ -81,7 +85,9 @@ on_both! {
         adjust("a-1", -4).await.expect(200);
         assert_eq!(world.stock("TEA").await, (8, 7, 1));
         world.api.get("/v1/stock/NEVER").await.problem(404, "NOT_FOUND");
-        let none = send(world.api.keyed("/v1/stock/NEVER/adjustments", "a-4", &json!({"delta": -1}))).await;
+        let none =
+            send(world.api.keyed("/v1/stock/NEVER/adjustments", "a-4", &json!({"delta": -1})))
+                .await;
         none.problem(409, "INSUFFICIENT_STOCK");
         let huge = json!({"delta": 1_000_000_000_000_i64});
         for number in 0..3 {
@@ -105,6 +111,23 @@ on_both! {
         world.assert_balanced().await;
     }
 
+    async fn one_adjustment_sent_many_times_at_once_counts_once(world in World) {
+        world.stocked("TEA", 100, 10).await;
+        let adjustments = (0..30).map(|_| {
+            send(world.api.keyed("/v1/stock/TEA/adjustments", "a-1", &json!({"delta": 5})))
+        });
+        let replies = futures_util::future::join_all(adjustments).await;
+        let (done, refused): (Vec<_>, Vec<_>) =
+            replies.iter().partition(|reply| reply.status == 200);
+        assert_eq!(done.iter().filter(|reply| !reply.is_replay()).count(), 1, "{replies:?}");
+        assert!(done.iter().all(|reply| reply.text == done[0].text), "{done:?}");
+        for reply in refused {
+            reply.problem(409, "IDEMPOTENCY_IN_PROGRESS");
+        }
+        assert_eq!(world.stock("TEA").await, (15, 0, 15));
+        world.assert_balanced().await;
+    }
+
     async fn a_stream_of_adjustments_counts_once_under_its_key(world in World) {
         let lines = [
             r#"{"sku":"A","delta":5,"reason":"opening_stock"}"#,
@@ -113,12 +136,17 @@ on_both! {
             "nonsense",
             r#"{"sku":"C","delta":0}"#,
             r#"{"sku":"D","delta":9}"#,
-        ].map(str::to_owned);
+        ]
+        .map(str::to_owned);
         let first = world.api.stream("/v1/stock:batch", Some("opening"), &lines).await;
         assert_eq!(first.0.len(), 6, "{first:?}");
         for (line, status, code) in [
-            (1, 200, ""), (2, 409, "INSUFFICIENT_STOCK"), (3, 200, ""), (4, 400, "INVALID_BODY"),
-            (5, 422, "VALIDATION_FAILED"), (6, 200, ""),
+            (1, 200, ""),
+            (2, 409, "INSUFFICIENT_STOCK"),
+            (3, 200, ""),
+            (4, 400, "INVALID_BODY"),
+            (5, 422, "VALIDATION_FAILED"),
+            (6, 200, ""),
         ] {
             assert_eq!(first.status(line), (status, code), "line {line}");
         }
@@ -148,7 +176,8 @@ on_both! {
             assert_eq!(&customer[member], value);
         }
         assert_eq!(world.api.get(&path).await.expect(200), customer);
-        let again = world.api.post("/v1/customers", &json!({"external_ref": "h-1", "name": "Eve"})).await;
+        let again =
+            world.api.post("/v1/customers", &json!({"external_ref": "h-1", "name": "Eve"})).await;
         assert_eq!(again.expect(200), customer);
         let lines = [
             r#"{"external_ref":"h-1","name":"Ada"}"#,
@@ -156,7 +185,8 @@ on_both! {
             r#"{"external_ref":"h-3","name":""}"#,
             r#"{"external_ref":"h-2","name":"Bob twice"}"#,
             r#"{"name":"no reference"}"#,
-        ].map(str::to_owned);
+        ]
+        .map(str::to_owned);
         let outcomes = world.api.stream("/v1/customers:batch", None, &lines).await;
         assert_eq!(outcomes.of(1)["customer"], customer);
         assert_eq!(outcomes.status(1), (200, ""));
@@ -164,7 +194,10 @@ on_both! {
         assert_eq!(outcomes.status(3), (422, "VALIDATION_FAILED"));
         assert_eq!(outcomes.of(4)["customer"]["id"], outcomes.of(2)["customer"]["id"]);
         assert_eq!(outcomes.status(5), (201, ""));
-        assert_eq!(world.api.get("/v1/customers").await.expect(200)["data"].as_array().unwrap().len(), 3);
+        assert_eq!(
+            world.api.get("/v1/customers").await.expect(200)["data"].as_array().unwrap().len(),
+            3
+        );
         for absent in ["0190a000-0000-7000-8000-000000000000", "x"] {
             world.api.get(&format!("/v1/customers/{absent}")).await.problem(404, "NOT_FOUND");
         }

@@ -66,7 +66,9 @@ on_both! {
         let spelt = r#" {"payment": {"capture":"automatic","method" : "pm_card_visa"},
             "lines":[{"quantity":2,"discount_amount":0,"sku":"TEA"}], "metadata":{},
             "external_ref":null, "currency":"USD"}"#;
-        let request = world.api.request(Method::POST, "/v1/orders")
+        let request = world
+            .api
+            .request(Method::POST, "/v1/orders")
             .header("Idempotency-Key", "\"k-1\"")
             .header("Content-Type", "application/json")
             .body(spelt);

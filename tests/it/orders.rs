@@ -6,14 +6,35 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 const MEMBERS: &[&str] = &[
-    "id", "external_ref", "customer_id", "status", "currency", "amount_subtotal",
-    "amount_discount", "amount_tax", "amount_total", "amount_authorized", "amount_captured",
-    "amount_refunded", "lines", "payment", "metadata", "degraded", "created_at", "updated_at",
+    "id",
+    "external_ref",
+    "customer_id",
+    "status",
+    "currency",
+    "amount_subtotal",
+    "amount_discount",
+    "amount_tax",
+    "amount_total",
+    "amount_authorized",
+    "amount_captured",
+    "amount_refunded",
+    "lines",
+    "payment",
+    "metadata",
+    "degraded",
+    "created_at",
+    "updated_at",
     "version",
 ];
 const LINE_MEMBERS: &[&str] = &[
-    "sku", "quantity", "unit_amount", "discount_amount", "amount_total", "quantity_shipped",
-    "quantity_cancelled", "quantity_returned",
+    "sku",
+    "quantity",
+    "unit_amount",
+    "discount_amount",
+    "amount_total",
+    "quantity_shipped",
+    "quantity_cancelled",
+    "quantity_returned",
 ];
 const PAYMENT_MEMBERS: &[&str] = &["id", "status", "method", "provider_ref", "decline_code"];
 
@@ -30,7 +51,8 @@ on_both! {
         world.stocked("TEA", 250, 10).await;
         let mut body = order_of(&[("TEA", 3)]);
         body["external_ref"] = json!("basket-1");
-        body["metadata"] = json!({"channel": "web", "deep": {"list": [1, 1.5, null]}});
+        body["metadata"] = json!({"channel": "web", "deep": {"list": [1, 1.5, null]},
+            "nul": "\u{0}", "big": u64::MAX, "smile": "\u{1F600} ' \" \\ $1"});
         let reply = world.api.place("k-1", &body).await;
         let order = reply.expect(201);
         let id = reply.order_id();
@@ -41,18 +63,28 @@ on_both! {
         assert_eq!(members(&order["lines"][0]), set(LINE_MEMBERS));
         assert_eq!(members(&order["payment"]), set(PAYMENT_MEMBERS));
         for (member, expected) in [
-            ("status", json!("confirmed")), ("currency", json!("USD")), ("version", json!(2)),
-            ("external_ref", json!("basket-1")), ("customer_id", json!(null)),
-            ("amount_subtotal", json!(750)), ("amount_discount", json!(0)),
-            ("amount_tax", json!(0)), ("amount_total", json!(750)),
-            ("amount_authorized", json!(750)), ("amount_captured", json!(750)),
-            ("amount_refunded", json!(0)), ("metadata", body["metadata"].clone()),
+            ("status", json!("confirmed")),
+            ("currency", json!("USD")),
+            ("version", json!(2)),
+            ("external_ref", json!("basket-1")),
+            ("customer_id", json!(null)),
+            ("amount_subtotal", json!(750)),
+            ("amount_discount", json!(0)),
+            ("amount_tax", json!(0)),
+            ("amount_total", json!(750)),
+            ("amount_authorized", json!(750)),
+            ("amount_captured", json!(750)),
+            ("amount_refunded", json!(0)),
+            ("metadata", body["metadata"].clone()),
             ("degraded", json!([])),
         ] {
             assert_eq!(order[member], expected, "{member}");
         }
         let payment = &order["payment"];
-        assert_eq!((&payment["status"], &payment["method"]), (&json!("captured"), &json!("pm_card_visa")));
+        assert_eq!(
+            (&payment["status"], &payment["method"]),
+            (&json!("captured"), &json!("pm_card_visa"))
+        );
         assert!(payment["provider_ref"].as_str().unwrap().starts_with("pi_"));
         assert_eq!(world.order(&id).await, order);
         assert_eq!(world.stock("TEA").await, (10, 3, 7));
@@ -72,7 +104,10 @@ on_both! {
         for (number, (method, code)) in [
             ("pm_card_chargeDeclined", "generic_decline"),
             ("pm_card_chargeDeclinedInsufficientFunds", "insufficient_funds"),
-        ].into_iter().enumerate() {
+        ]
+        .into_iter()
+        .enumerate()
+        {
             let mut body = order_of(&[("TEA", 10)]);
             body["payment"]["method"] = json!(method);
             let reply = world.api.place(&format!("k-{number}"), &body).await;
@@ -100,11 +135,14 @@ on_both! {
         let problem = reply.problem(409, "OUT_OF_STOCK");
         let mut shortages = problem["details"]["shortages"].as_array().unwrap().clone();
         shortages.sort_by_key(|shortage| shortage["sku"].to_string());
-        assert_eq!(shortages, [
-            json!({"sku": "A", "requested": 4, "available": 3}),
-            json!({"sku": "B", "requested": 9, "available": 5}),
-            json!({"sku": "NEVER", "requested": 1, "available": 0}),
-        ]);
+        assert_eq!(
+            shortages,
+            [
+                json!({"sku": "A", "requested": 4, "available": 3}),
+                json!({"sku": "B", "requested": 9, "available": 5}),
+                json!({"sku": "NEVER", "requested": 1, "available": 0}),
+            ]
+        );
         let order = world.order(&reply.order_id()).await;
         assert_eq!((&order["status"], &order["amount_captured"]), (&json!("rejected"), &json!(0)));
         assert_eq!(world.stock("A").await, (3, 0, 3));
@@ -124,7 +162,10 @@ on_both! {
         let free = json!({"currency": "USD",
             "lines": [{"sku": "TEA", "quantity": 2, "discount_amount": 500}]});
         let order = world.api.place("k-2", &free).await.expect(201);
-        assert_eq!((&order["status"], &order["amount_discount"]), (&json!("confirmed"), &json!(500)));
+        assert_eq!(
+            (&order["status"], &order["amount_discount"]),
+            (&json!("confirmed"), &json!(500))
+        );
         world.bank.restart().await;
         assert!(world.bank.ledger().await.is_empty());
         assert_eq!(world.stock("GIFT").await, (5, 2, 3));
@@ -154,7 +195,10 @@ on_both! {
         let order = reply.expect(201);
         assert_eq!(order["status"], "confirmed");
         assert_eq!(order["payment"]["status"], "authorized");
-        assert_eq!((&order["amount_authorized"], &order["amount_captured"]), (&json!(500), &json!(0)));
+        assert_eq!(
+            (&order["amount_authorized"], &order["amount_captured"]),
+            (&json!(500), &json!(0))
+        );
         let ledger = world.bank.ledger_of(&reply.order_id()).await;
         assert_eq!((ledger.len(), &ledger[0]["captured"]), (1, &json!(0)));
         assert_eq!(ledger[0]["amount"], 500);
@@ -171,14 +215,15 @@ on_both! {
         let mut body = order_of(&[("TEA", 1)]);
         body["lines"][0]["unit_amount"] = json!(7);
         let order = world.api.place("k-3", &body).await.expect(201);
-        assert_eq!((&order["lines"][0]["unit_amount"], &order["amount_total"]), (&json!(7), &json!(7)));
+        assert_eq!(
+            (&order["lines"][0]["unit_amount"], &order["amount_total"]),
+            (&json!(7), &json!(7))
+        );
     }
 
     async fn a_customer_pays_with_the_default_method(world in World) {
         world.stocked("TEA", 250, 10).await;
-        let customer = |method: Value| {
-            json!({"name": "Ada", "default_payment_method": method})
-        };
+        let customer = |method: Value| json!({"name": "Ada", "default_payment_method": method});
         let mut ids = Vec::new();
         for method in [json!("pm_card_mastercard"), json!("pm_card_chargeDeclined"), json!(null)] {
             let reply = world.api.post("/v1/customers", &customer(method)).await;

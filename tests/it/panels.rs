@@ -71,7 +71,9 @@ on_both! {
         for path in ["/v1/orders", "/docs/", "/openapi.json"] {
             world.private(path).await.problem(404, "NOT_FOUND");
         }
-        send(world.api.http.get(format!("{}/metrics", world.api.base))).await.problem(404, "NOT_FOUND");
+        send(world.api.http.get(format!("{}/metrics", world.api.base)))
+            .await
+            .problem(404, "NOT_FOUND");
     }
 
     async fn metrics_tell_of_an_order_and_are_all_documented(world in World) {
@@ -81,25 +83,35 @@ on_both! {
             let metrics = world.private("/metrics").await;
             assert_eq!(metrics.status, 200);
             let found = families(&metrics.text);
-            let missing: Vec<_> = AFTER_ONE_ORDER.iter().filter(|name| !found.contains(**name)).collect();
+            let missing: Vec<_> =
+                AFTER_ONE_ORDER.iter().filter(|name| !found.contains(**name)).collect();
             if missing.is_empty() { Ok(metrics) } else { Err(format!("without {missing:?}")) }
-        }).await;
+        })
+        .await;
         assert!(metrics.header("content-type").starts_with("text/plain"), "{metrics:?}");
         let confirmed = r#"orders_total{outcome="confirmed"} 1"#;
         assert!(metrics.text.lines().any(|line| line == confirmed), "{}", metrics.text);
-        let documented: BTreeSet<&str> = telemetry::METRICS.iter().map(|metric| metric.name).collect();
+        let documented: BTreeSet<&str> =
+            telemetry::METRICS.iter().map(|metric| metric.name).collect();
         let found = families(&metrics.text);
-        let undocumented: Vec<_> = found.iter().filter(|name| !documented.contains(name.as_str())).collect();
+        let undocumented: Vec<_> =
+            found.iter().filter(|name| !documented.contains(name.as_str())).collect();
         assert!(undocumented.is_empty(), "not in telemetry::METRICS: {undocumented:?}");
-        let without_help: Vec<_> =
-            found.iter().filter(|name| !metrics.text.contains(&format!("# HELP {name} "))).collect();
+        let without_help: Vec<_> = found
+            .iter()
+            .filter(|name| !metrics.text.contains(&format!("# HELP {name} ")))
+            .collect();
         assert!(without_help.is_empty(), "{without_help:?}");
     }
 
     async fn the_document_names_every_route(world in World) {
         let reply = send(world.api.http.get(format!("{}/openapi.json", world.api.base))).await;
         let document = reply.expect(200);
-        assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
+        assert!(
+            document["openapi"].as_str().unwrap().starts_with("3.1"),
+            "{}",
+            document["openapi"]
+        );
         assert_eq!(document["info"]["title"], "Orderly");
         let mut found = Vec::new();
         let mut ids = BTreeSet::new();
@@ -144,7 +156,9 @@ async fn the_page_of_the_document_loads_nothing_from_elsewhere() {
     assert!(page.header("content-type").starts_with("text/html"), "{page:?}");
     let mut loaded = 0;
     for attribute in ["src=\"", "href=\""] {
-        for reference in page.text.split(attribute).skip(1).filter_map(|rest| rest.split('"').next()) {
+        for reference in
+            page.text.split(attribute).skip(1).filter_map(|rest| rest.split('"').next())
+        {
             assert!(!reference.contains("//"), "{reference} is somewhere else");
             let path = reference.trim_start_matches("./");
             let asset = send(world.api.http.get(format!("{}/docs/{path}", world.api.base))).await;
@@ -153,6 +167,7 @@ async fn the_page_of_the_document_loads_nothing_from_elsewhere() {
         }
     }
     assert!(loaded >= 3, "{}", page.text);
-    let setup = send(world.api.http.get(format!("{}/docs/swagger-initializer.js", world.api.base))).await;
+    let setup =
+        send(world.api.http.get(format!("{}/docs/swagger-initializer.js", world.api.base))).await;
     assert!(setup.text.contains("/openapi.json"), "{}", setup.text);
 }

@@ -11,7 +11,10 @@ fn accepted(reply: &Reply) -> Value {
     assert_eq!(order["status"], "pending", "{order}");
     assert_eq!(reply.header("location"), format!("/v1/orders/{}", reply.order_id()));
     assert_eq!(reply.header("etag"), "\"v1\"");
-    assert_eq!((&order["amount_captured"], &order["payment"]["status"]), (&json!(0), &json!("sending")));
+    assert_eq!(
+        (&order["amount_captured"], &order["payment"]["status"]),
+        (&json!(0), &json!("sending"))
+    );
     order
 }
 
@@ -25,7 +28,10 @@ on_both! {
         assert_eq!(world.stock("TEA").await, (10, 2, 8));
         world.bank.recover().await;
         let order = world.settled(&reply.order_id()).await;
-        assert_eq!((&order["status"], &order["amount_captured"]), (&json!("confirmed"), &json!(500)));
+        assert_eq!(
+            (&order["status"], &order["amount_captured"]),
+            (&json!("confirmed"), &json!(500))
+        );
         world.assert_balanced().await;
     }
 
@@ -37,7 +43,10 @@ on_both! {
         let reply = send(order.header("Prefer", "respond-async")).await;
         accepted(&reply);
         let order = world.settled(&reply.order_id()).await;
-        assert_eq!((&order["status"], &order["payment"]["status"]), (&json!("rejected"), &json!("declined")));
+        assert_eq!(
+            (&order["status"], &order["payment"]["status"]),
+            (&json!("rejected"), &json!("declined"))
+        );
         assert_eq!(world.stock("TEA").await, (10, 0, 10));
         // What is short is told at once, whether the client waits or not.
         let order = world.api.order("k-2", &order_of(&[("TEA", 11)]));
@@ -75,6 +84,22 @@ on_both! {
         assert_eq!(order["status"], "confirmed");
     }
 
+    async fn an_order_goes_on_when_its_client_leaves(world in World) {
+        world.stocked("TEA", 250, 10).await;
+        world.bank.stall().await;
+        let body = order_of(&[("TEA", 1)]);
+        tokio::select! {
+            reply = world.api.place("k-1", &body) => panic!("answered without a bank: {reply:?}"),
+            () = world.pending(1) => {}
+        }
+        world.bank.recover().await;
+        world.pending(0).await;
+        let again = world.api.place("k-1", &body).await;
+        assert_eq!((again.status, again.is_replay()), (201, true), "{}", again.text);
+        assert_eq!(world.bank.ledger_of(&again.order_id()).await.len(), 1);
+        world.assert_balanced().await;
+    }
+
     async fn an_order_outlives_a_bank_that_is_away(mut world in World) {
         world.stocked("TEA", 250, 10).await;
         world.bank.kill();
@@ -83,7 +108,10 @@ on_both! {
         assert_eq!(world.stock("TEA").await, (10, 4, 6));
         world.bank.restart().await;
         let order = world.settled(&reply.order_id()).await;
-        assert_eq!((&order["status"], &order["amount_captured"]), (&json!("confirmed"), &json!(1000)));
+        assert_eq!(
+            (&order["status"], &order["amount_captured"]),
+            (&json!("confirmed"), &json!(1000))
+        );
         assert_eq!(world.bank.ledger_of(&reply.order_id()).await.len(), 1);
         // The first answer stays the answer.
         let again = world.api.place("k-1", &order_of(&[("TEA", 4)])).await;
@@ -107,7 +135,8 @@ on_both! {
             let reply = eventually("the order is made", async || {
                 let reply = world.api.place(&key, &body).await;
                 if reply.status == 409 { Err(reply.text) } else { Ok(reply) }
-            }).await;
+            })
+            .await;
             assert_eq!(world.settled(&reply.order_id()).await["status"], "confirmed");
         }
         assert_eq!(world.database.number("SELECT count(*) FROM orders").await, 9);

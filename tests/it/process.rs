@@ -61,12 +61,7 @@ pub struct Finished {
 
 impl Program {
     /// Starts it. What it says goes to `<name>.out` (new) and `<name>.log` (appended) in `folder`.
-    pub fn start(
-        arguments: &[&str],
-        environment: &Environment,
-        folder: &Path,
-        name: &str,
-    ) -> Self {
+    pub fn start(arguments: &[&str], environment: &Environment, folder: &Path, name: &str) -> Self {
         let stdout = folder.join(format!("{name}.out"));
         let stderr = folder.join(format!("{name}.log"));
         let log = OpenOptions::new().create(true).append(true).open(&stderr).unwrap();
@@ -101,11 +96,7 @@ impl Program {
             assert!(Instant::now() < deadline, "it does not end:\n{stdout}\n{stderr}");
             tokio::time::sleep(POLL).await;
         };
-        Finished {
-            code: status.code(),
-            stdout: read(&self.stdout),
-            stderr: read(&self.stderr),
-        }
+        Finished { code: status.code(), stdout: read(&self.stdout), stderr: read(&self.stderr) }
     }
 
     /// Waits until it says `before` on standard output, and gives the word that follows. `Err`
@@ -174,5 +165,7 @@ pub fn signal(name: &str, process: u32) {
 
 /// A file of text, empty if it is not there.
 pub fn read(path: &Path) -> String {
-    std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    std::fs::read(path)
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default()
 }

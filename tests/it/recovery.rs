@@ -1,6 +1,7 @@
 //! Crashes and stops: nothing that was promised is lost, nothing is done twice.
 
 use crate::client::{Reply, try_send};
+use crate::database::Database;
 use crate::idempotency::assert_replayed;
 use crate::process::{Program, eventually, signal};
 use crate::world::{World, on_both, order_of};
@@ -174,12 +175,28 @@ async fn two_servers_share_a_postgres_database() {
     assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 40, "{statuses:?}");
     // A key that one node answered is known to the other one.
     for number in 0..80 {
-        let (first, second) = if number % 2 == 0 { (&world.api, &other) } else { (&other, &world.api) };
+        let (first, second) =
+            if number % 2 == 0 { (&world.api, &other) } else { (&other, &world.api) };
         let key = format!("k-{number}");
         let told = first.place(&key, &order_of(&[("TEA", 1)])).await;
         assert_replayed(&told, &second.place(&key, &order_of(&[("TEA", 1)])).await);
     }
     assert_charged_once(&world, 40).await;
+    // What one node has put on the shelf the other one sells, at once.
+    world.stocked("NEW", 250, 1_000).await;
+    // The same key at both at the same time is one order all the same.
+    for number in 0..20 {
+        let (key, body) = (format!("both-{number}"), order_of(&[("NEW", 1)]));
+        let (one, two) = join(world.api.place(&key, &body), other.place(&key, &body)).await;
+        let made: Vec<&Reply> = [&one, &two].into_iter().filter(|r| r.status == 201).collect();
+        assert!(!made.is_empty() && made.iter().all(|r| r.text == made[0].text), "{one:?} {two:?}");
+        if made.len() == 1 {
+            let refused = if one.status == 201 { &two } else { &one };
+            refused.problem(409, "IDEMPOTENCY_IN_PROGRESS");
+        }
+    }
+    assert_eq!(world.stock("NEW").await, (1_000, 20, 980));
+    assert_charged_once(&world, 60).await;
     world.assert_balanced().await;
     second.ask_to_stop();
     assert_eq!(second.ended().await.code(), Some(0));
@@ -189,9 +206,7 @@ async fn two_servers_share_a_postgres_database() {
 async fn a_postgres_database_that_may_lose_commits_is_refused() {
     let mut world = World::postgres().await;
     assert_eq!(world.terminate().await.code(), Some(0));
-    let crate::database::Database::Postgres(database) = &world.database else {
-        panic!("a world on Postgres");
-    };
+    let Database::Postgres(database) = &world.database else { panic!("a world on Postgres") };
     let name = database.name().to_owned();
     world.database.change(&format!("ALTER DATABASE {name} SET synchronous_commit = off")).await;
     for command in ["serve", "migrate"] {
@@ -202,4 +217,37 @@ async fn a_postgres_database_that_may_lose_commits_is_refused() {
     world.database.change(&format!("ALTER DATABASE {name} RESET synchronous_commit")).await;
     world.restart().await;
     assert_eq!(world.private("/readyz").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_for_a_while() {
+    let mut world = World::postgres().await;
+    // It says so.
+    world.expect_errors();
+    world.stocked("TEA", 250, 10).await;
+    world.api.place("k-0", &order_of(&[("TEA", 1)])).await.expect(201);
+    let Database::Postgres(database) = &world.database else { panic!("a world on Postgres") };
+    database.shut().await;
+    let away = world.api.place("k-1", &order_of(&[("TEA", 1)])).await;
+    assert_eq!(away.problem(503, "UNAVAILABLE")["retryable"], true);
+    assert!(!away.header("retry-after").is_empty());
+    world.api.get("/v1/orders").await.problem(503, "UNAVAILABLE");
+    eventually("the server says that it is not ready", async || {
+        let ready = world.private("/readyz").await;
+        if ready.status == 503 { Ok(()) } else { Err(ready.text) }
+    })
+    .await;
+    // Starting it again would not help.
+    assert_eq!(world.private("/livez").await.status, 200);
+    database.reopen().await;
+    eventually("the server is ready", async || {
+        let ready = world.private("/readyz").await;
+        if ready.status == 200 { Ok(()) } else { Err(ready.text) }
+    })
+    .await;
+    let reply = world.api.place("k-1", &order_of(&[("TEA", 1)])).await;
+    assert_eq!(world.settled(&reply.order_id()).await["status"], "confirmed");
+    assert_eq!(world.stock("TEA").await, (10, 2, 8));
+    assert_charged_once(&world, 2).await;
+    world.assert_balanced().await;
 }

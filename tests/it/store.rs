@@ -91,7 +91,9 @@ fn order(number: u128, partition: u8) -> OrderId {
 
 fn event(order_id: OrderId, version: i64) -> Recorded {
     Recorded {
-        id: EventId(Uuid::from_u128(order_id.0.as_u128() ^ u128::from(version.unsigned_abs()) << 8)),
+        id: EventId(Uuid::from_u128(
+            order_id.0.as_u128() ^ u128::from(version.unsigned_abs()) << 8,
+        )),
         order_id,
         version,
         at: Timestamp::from_micros(1_700_000_000_123_456),
@@ -172,7 +174,10 @@ on_both! {
         assert!(unique.contains("probe") && !unique.contains("not_negative"), "{unique}");
         assert!(check.contains("probe_not_negative"), "{check}");
         let nonsense = shop.db.fetch(NONSENSE.query()).await.err().unwrap();
-        assert!(matches!(nonsense, StoreError::Refused { statement: "nonsense", .. }), "{nonsense:?}");
+        assert!(
+            matches!(nonsense, StoreError::Refused { statement: "nonsense", .. }),
+            "{nonsense:?}"
+        );
         for error in [refused(1, 0).await, refused(2, -1).await, nonsense] {
             assert!(error.may_be_one_rows_fault() && error.is_certainly_aborted());
             assert!(!error.is_conflict());
@@ -195,12 +200,22 @@ on_both! {
 
     async fn many_rows_are_one_statement(shop in Shop) {
         let words = ["plain", "quote ' \" \\", "line\nfeed", "ü \u{1F600}", "", "null", "[1]"];
-        let rows = Rows::new().ints(0..8).texts(
-            words.iter().map(|word| Some((*word).to_owned())).chain([None]),
-        );
+        let rows = Rows::new()
+            .ints(0..8)
+            .texts(words.iter().map(|word| Some((*word).to_owned())).chain([None]));
         let mut tx = shop.db.begin().await.unwrap();
         assert_eq!(tx.execute(INSERT_ROWS.query().rows(rows).bind(100_i64)).await.unwrap(), 8);
-        assert_eq!(tx.execute(INSERT_ROWS.query().rows(Rows::new().ints([]).texts(Vec::<String>::new())).bind(0_i64)).await.unwrap(), 0);
+        assert_eq!(
+            tx.execute(
+                INSERT_ROWS
+                    .query()
+                    .rows(Rows::new().ints([]).texts(Vec::<String>::new()))
+                    .bind(0_i64)
+            )
+            .await
+            .unwrap(),
+            0
+        );
         tx.commit().await.unwrap();
         let rows = shop.db.fetch(READ.query()).await.unwrap();
         for (number, row) in rows.iter().enumerate() {
@@ -240,10 +255,16 @@ on_both! {
         };
         let body = "{\"a\":\"ü\\u0000 \u{1F600}\"}\n";
         let mut tx = shop.db.begin().await.unwrap();
-        assert_eq!(answers::store(&mut tx, &[stored("a", body), stored("b", "b")]).await.unwrap(), 2);
+        assert_eq!(
+            answers::store(&mut tx, &[stored("a", body), stored("b", "b")]).await.unwrap(),
+            2
+        );
         tx.commit().await.unwrap();
         let mut tx = shop.db.begin().await.unwrap();
-        assert_eq!(answers::store(&mut tx, &[stored("a", "other"), stored("c", "c")]).await.unwrap(), 1);
+        assert_eq!(
+            answers::store(&mut tx, &[stored("a", "other"), stored("c", "c")]).await.unwrap(),
+            1
+        );
         let inside = answers::find_in(&mut tx, &[key("a"), key("c")]).await.unwrap();
         assert_eq!(inside.len(), 2);
         tx.rollback().await.unwrap();
@@ -268,7 +289,10 @@ on_both! {
         let history = outbox::history(&shop.db, first).await.unwrap();
         assert_eq!(history.len(), 2);
         for (logged, recorded) in history.iter().zip([&written[0], &written[2]]) {
-            assert_eq!((logged.id, logged.version, logged.at), (recorded.id, recorded.version, recorded.at));
+            assert_eq!(
+                (logged.id, logged.version, logged.at),
+                (recorded.id, recorded.version, recorded.at)
+            );
             assert_eq!((&logged.actor, &logged.cause), (&recorded.actor, &recorded.cause));
             assert_eq!(logged.event().unwrap(), recorded.event);
         }
@@ -297,8 +321,9 @@ on_both! {
         if shop.is_postgres() {
             // It has to wait for its turn in the partition …
             eventually("the second writer waits for its turn", async || {
-                let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
-                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+                let waiting = "SELECT count(*) FROM pg_locks l \
+                    JOIN pg_database d ON d.oid = l.database WHERE NOT l.granted \
+                    AND l.locktype = 'advisory' AND d.datname = current_database()";
                 match shop.database.number(waiting).await {
                     0 => Err("it does not wait".to_owned()),
                     _ => Ok(()),

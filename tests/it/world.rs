@@ -245,7 +245,8 @@ impl World {
             return Vec::new();
         }
         let log = self.log();
-        let is_bad = |line: &&str| line.contains(r#""level":"ERROR""#) || line.contains("panicked at");
+        let is_bad =
+            |line: &&str| line.contains(r#""level":"ERROR""#) || line.contains("panicked at");
         let mut complaints: Vec<String> = log.lines().filter(is_bad).map(str::to_owned).collect();
         let Some(program) = &mut self.program else { return complaints };
         if !program.runs() {

@@ -13,7 +13,9 @@ pub struct BrokerConfig {
     pub attempts_max: i64,
     /// How often to look for events of other nodes and for parked events whose time has come.
     pub poll: Duration,
-    /// Pause of a worker that has caught up, so that the next events share a commit.
+    /// Pause of a worker that has caught up, so that the next events share a commit. Longer means
+    /// fewer and larger commits, which leave the database's writers to the orders; nobody waits for
+    /// what the groups write.
     pub gather: Duration,
     /// Wait before the second attempt at a parked event; it doubles with each further one.
     pub park_base: Duration,
@@ -34,7 +36,7 @@ impl Default for BrokerConfig {
             batch: 256,
             attempts_max: 10,
             poll: Duration::from_millis(200),
-            gather: Duration::from_millis(20),
+            gather: Duration::from_millis(100),
             park_base: Duration::from_secs(1),
             park_max: Duration::from_secs(300),
             trouble_base: Duration::from_millis(100),

@@ -1,25 +1,27 @@
-//! The tables of counts, and the handle to them.
+//! The tables of baskets, and the handle to them.
 
-use crate::tally::{PAIR_ROWS_MAX, PairRow, Tally, lift};
+use crate::basket::{Basket, items, lift};
+use broker::ConsumeError;
 use domain::Sku;
 use std::sync::Arc;
-use store::{Db, Row, Rows, Statement, StoreError, Tx, statement};
+use store::{Db, Query, Row, Rows, Statement, StoreError, Tx, statement};
 
-static COUNT_PRODUCTS: Statement = statement!("count_products");
-static COUNT_PAIRS: Statement = statement!("count_pairs");
+static KEEP_BASKETS: Statement = statement!("keep_baskets");
+static KEEP_ITEMS: Statement = statement!("keep_items");
 static PARTNERS: Statement = statement!("partners_of_product");
-static ORDERS: Statement = statement!("orders_of_product");
+static COUNT: Statement = statement!("count_baskets");
+static COUNT_WITH: Statement = statement!("count_baskets_with");
 
-/// The row that counts all orders: no SKU is empty. It sorts before every SKU, so each transaction
-/// of the group writes it first, and they take turns at it: they cannot deadlock further on.
-const ALL_ORDERS: &str = "";
+/// Most baskets of one product that are looked into, the latest: bounds the work of a read.
+const BASKETS_MAX: i64 = 10_000;
 /// Fewest partners read at once: some will not be on sale.
 const PAGE_MIN: usize = 32;
 
 /// Tells whether a product is on sale.
 pub type IsActive = Arc<dyn Fn(&Sku) -> bool + Send + Sync>;
 
-/// A product that goes with another one.
+/// A product that goes with another one. Both numbers are of all confirmed orders; or, if more
+/// than 10,000 of them have the other one, of the orders after the 10,001st latest of those.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recommendation {
     /// The product.
@@ -30,18 +32,20 @@ pub struct Recommendation {
     pub orders: i64,
 }
 
-/// The handle of recommendations: reads what the group counted. Cheap to clone.
+/// The handle of recommendations: counts in what the group keeps. Cheap to clone.
 #[derive(Clone)]
 pub struct Recommendations {
     db: Db,
     is_active: IsActive,
+    /// [`BASKETS_MAX`], but in tests.
+    pub(crate) baskets_max: i64,
 }
 
 impl Recommendations {
     /// Reads from `db`, and recommends nothing but what `is_active`.
     #[must_use]
     pub fn new(db: Db, is_active: IsActive) -> Self {
-        Self { db, is_active }
+        Self { db, is_active, baskets_max: BASKETS_MAX }
     }
 
     /// At most `limit` products that go with `sku`: those in most orders together first, then by
@@ -63,7 +67,8 @@ impl Recommendations {
                 .bind(sku.as_str())
                 .bind(after_orders)
                 .bind(after_sku.as_str())
-                .bind(i64::try_from(page).unwrap_or(i64::MAX));
+                .bind(i64::try_from(page).unwrap_or(i64::MAX))
+                .bind(self.baskets_max);
             let rows = self.db.fetch(query).await?;
             let partners: Vec<Recommendation> =
                 rows.iter().map(recommendation).collect::<Result<_, _>>()?;
@@ -80,12 +85,12 @@ impl Recommendations {
         Ok(found)
     }
 
-    /// Number of confirmed orders counted so far.
+    /// Number of confirmed orders seen so far.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub async fn orders_counted(&self) -> Result<i64, StoreError> {
-        self.orders(ALL_ORDERS).await
+        self.orders(COUNT.query()).await
     }
 
     /// Number of confirmed orders that have the product.
@@ -93,11 +98,11 @@ impl Recommendations {
     /// # Errors
     /// See [`StoreError`].
     pub async fn orders_with(&self, sku: &Sku) -> Result<i64, StoreError> {
-        self.orders(sku.as_str()).await
+        self.orders(COUNT_WITH.query().bind(sku.as_str())).await
     }
 
-    async fn orders(&self, key: &str) -> Result<i64, StoreError> {
-        match self.db.fetch_optional(ORDERS.query().bind(key)).await? {
+    async fn orders(&self, query: Query) -> Result<i64, StoreError> {
+        match self.db.fetch_optional(query).await? {
             Some(row) => row.int("orders"),
             None => Ok(0),
         }
@@ -106,33 +111,25 @@ impl Recommendations {
 
 fn recommendation(row: &Row) -> Result<Recommendation, StoreError> {
     let both = row.int("orders")?;
-    let (a, b) = (row.int("sku_orders")?, row.int("other_orders")?);
+    let (a, b) = (row.int("sku_orders")?, row.int("partner_orders")?);
     let score = lift(both, a, b, row.int("all_orders")?);
-    let sku = row.parsed("other", "a SKU", |text| Sku::parse(text).ok())?;
+    let sku = row.parsed("partner", "a SKU", |text| Sku::parse(text).ok())?;
     Ok(Recommendation { sku, score, orders: both })
 }
 
-/// Adds the counts of a batch.
-pub(crate) async fn count(tx: &mut Tx, tally: &Tally) -> Result<(), StoreError> {
-    if tally.orders() == 0 {
+/// Keeps the baskets of a batch, which are in the order of their ids. One that is there stays.
+pub(crate) async fn keep(tx: &mut Tx, baskets: &[Basket]) -> Result<(), ConsumeError> {
+    if baskets.is_empty() {
         return Ok(());
     }
-    let products = tally.products();
-    let names = products.keys().map(|sku| sku.as_str().to_owned());
+    let skus = baskets.iter().map(|basket| serde_json::to_string(&basket.skus));
+    let skus: Vec<String> = skus.collect::<Result<_, _>>().map_err(ConsumeError::event)?;
+    let rows = Rows::new().ints(baskets.iter().map(|basket| basket.id)).texts(skus);
+    tx.execute(KEEP_BASKETS.query().rows(rows)).await?;
+    let items = items(baskets);
     let rows = Rows::new()
-        .texts(std::iter::once(ALL_ORDERS.to_owned()).chain(names))
-        .ints(std::iter::once(tally.orders()).chain(products.values().copied()));
-    tx.execute(COUNT_PRODUCTS.query().rows(rows)).await?;
-    for part in tally.pairs(PAIR_ROWS_MAX) {
-        count_pairs(tx, &part).await?;
-    }
+        .texts(items.iter().map(|(sku, _)| sku.as_str().to_owned()))
+        .ints(items.iter().map(|(_, basket)| *basket));
+    tx.execute(KEEP_ITEMS.query().rows(rows)).await?;
     Ok(())
-}
-
-async fn count_pairs(tx: &mut Tx, pairs: &[PairRow<'_>]) -> Result<(), StoreError> {
-    let rows = Rows::new()
-        .texts(pairs.iter().map(|pair| pair.sku.as_str().to_owned()))
-        .texts(pairs.iter().map(|pair| pair.other.as_str().to_owned()))
-        .ints(pairs.iter().map(|pair| pair.orders));
-    tx.execute(COUNT_PAIRS.query().rows(rows)).await.map(drop)
 }

@@ -1,7 +1,7 @@
 //! The consumer group `recommendations`.
 
+use crate::basket::Basket;
 use crate::books;
-use crate::tally::Tally;
 use async_trait::async_trait;
 use broker::{ConsumeError, Consumer};
 use domain::OrderEvent;
@@ -15,28 +15,32 @@ pub const CONSUMER: &str = "recommendations";
 /// The group, for [`broker::start`].
 #[must_use]
 pub fn consumer() -> Arc<dyn Consumer> {
-    Arc::new(CountingConsumer)
+    Arc::new(BasketConsumer)
 }
 
-struct CountingConsumer;
+struct BasketConsumer;
 
 #[async_trait]
-impl Consumer for CountingConsumer {
+impl Consumer for BasketConsumer {
     fn name(&self) -> &'static str {
         CONSUMER
     }
 
     async fn apply(&self, mut tx: Tx, events: &[Logged]) -> Result<Tx, ConsumeError> {
-        let mut tally = Tally::default();
-        for event in events.iter().filter(|event| event.kind == "order.confirmed") {
-            match event.event().map_err(ConsumeError::event)? {
-                OrderEvent::Confirmed(confirmed) => tally.add(confirmed.lines),
-                OrderEvent::Placed(_) | OrderEvent::Rejected(_) => {
-                    return Err(ConsumeError::event("the event is not what its kind says"));
-                }
-            }
-        }
-        books::count(&mut tx, &tally).await?;
+        let confirmed = events.iter().filter(|event| event.kind == "order.confirmed");
+        let mut baskets: Vec<Basket> = confirmed.map(basket).collect::<Result<_, _>>()?;
+        // The events come by partition: sorted, the baskets are appended to their table.
+        baskets.sort_unstable_by_key(|basket| basket.id);
+        books::keep(&mut tx, &baskets).await?;
         Ok(tx)
+    }
+}
+
+fn basket(logged: &Logged) -> Result<Basket, ConsumeError> {
+    match logged.event().map_err(ConsumeError::event)? {
+        OrderEvent::Confirmed(confirmed) => Ok(Basket::of(logged.seq, confirmed.lines)),
+        OrderEvent::Placed(_) | OrderEvent::Rejected(_) => {
+            Err(ConsumeError::event("the event is not what its kind says"))
+        }
     }
 }

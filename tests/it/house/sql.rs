@@ -18,8 +18,8 @@ const OWNERS: &[(&str, &str)] = &[
     ("payment", "payments"),
     ("orders", "orders"),
     ("shipment", "shipping"),
-    ("pair_count", "recommendations"),
-    ("product_count", "recommendations"),
+    ("basket", "recommendations"),
+    ("basket_item", "recommendations"),
 ];
 
 /// Who may read a table without owning it. The broker looks into the log for what its groups have

@@ -71,13 +71,13 @@ fn read_refusal(status: u16, body: &[u8]) -> Reading {
         Err(error) => return Reading::Unknown(format!("the refusal cannot be read: {error}")),
     };
     let error = failure.error;
-    // A card was refused, or the request names something that does not exist. An idempotency
-    // error, in contrast, says nothing about the payment.
-    let definite = match (status, error.kind.as_str()) {
-        (402, "card_error") => true,
-        (400, "invalid_request_error") => error.code.as_deref() == Some("resource_missing"),
-        _ => false,
-    };
+    // A card was refused, or the request was not acceptable (an unknown means of payment, an
+    // amount below the provider's least): nothing was charged. An idempotency error, in contrast,
+    // says nothing about the payment.
+    let definite = matches!(
+        (status, error.kind.as_str()),
+        (402, "card_error") | (400, "invalid_request_error")
+    );
     if !definite {
         let code = error.code.unwrap_or_default();
         return Reading::Unknown(format!("the provider answered {status} {} {code}", error.kind));
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_card_and_an_unknown_method_are_definite() {
+    fn a_refused_card_and_an_unacceptable_request_are_definite() {
         let declined = r#"{"error":{"type":"card_error","code":"card_declined",
             "decline_code":"insufficient_funds","payment_intent":{"id":"pi_2"}}}"#;
         let outcome = ChargeOutcome::Declined {
@@ -131,9 +131,11 @@ mod tests {
         assert_eq!(read(402, declined), Reading::Known(outcome));
         let missing = r#"{"error":{"type":"invalid_request_error","code":"resource_missing",
             "param":"payment_method"}}"#;
-        let outcome =
-            ChargeOutcome::Declined { code: "resource_missing".to_owned(), provider_ref: None };
-        assert_eq!(read(400, missing), Reading::Known(outcome));
+        let declined =
+            |code: &str| ChargeOutcome::Declined { code: code.to_owned(), provider_ref: None };
+        assert_eq!(read(400, missing), Reading::Known(declined("resource_missing")));
+        let small = r#"{"error":{"type":"invalid_request_error","code":"amount_too_small"}}"#;
+        assert_eq!(read(400, small), Reading::Known(declined("amount_too_small")));
     }
 
     #[test]
@@ -145,7 +147,6 @@ mod tests {
             (200, r#"{"id":"pi_1","status":"succeeded","amount":500,"currency":"eur"}"#),
             (200, r#"{"id":"pi_1","status":"processing","amount":500,"currency":"usd"}"#),
             (400, r#"{"error":{"type":"idempotency_error"}}"#),
-            (400, r#"{"error":{"type":"invalid_request_error","code":"parameter_invalid"}}"#),
             (401, r#"{"error":{"type":"invalid_request_error"}}"#),
             (402, "not json"),
             (409, r#"{"error":{"type":"invalid_request_error"}}"#),

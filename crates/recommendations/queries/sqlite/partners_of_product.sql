@@ -1,9 +1,29 @@
 -- The next partners of a product after the place ($2 orders, SKU $3), most often together first.
-SELECT pair.other, pair.orders, partner.orders AS other_orders,
-       (SELECT orders FROM product_count WHERE sku = $1) AS sku_orders,
-       (SELECT orders FROM product_count WHERE sku = '') AS all_orders
-FROM pair_count AS pair
-JOIN product_count AS partner ON partner.sku = pair.other
-WHERE pair.sku = $1 AND (pair.orders < $2 OR (pair.orders = $2 AND pair.other > $3))
-ORDER BY pair.orders DESC, pair.other
-LIMIT $4
+-- Every count is of the baskets after `since`: after the ($5 + 1)th latest with the product, or all
+-- if there are not so many.
+WITH since AS MATERIALIZED (
+    SELECT coalesce((
+        SELECT basket_id FROM basket_item WHERE sku = $1
+        ORDER BY basket_id DESC LIMIT 1 OFFSET $5
+    ), 0) AS id
+), page AS MATERIALIZED (
+    SELECT other.value AS partner, count(*) AS orders
+    FROM basket_item AS mine
+    -- CROSS keeps the order of the tables: from the product's baskets to what is in them.
+    CROSS JOIN basket ON basket.id = mine.basket_id
+    CROSS JOIN json_each(basket.skus) AS other
+    WHERE mine.sku = $1 AND mine.basket_id > (SELECT id FROM since) AND other.value <> $1
+    GROUP BY other.value
+    HAVING count(*) < $2 OR (count(*) = $2 AND other.value > $3)
+    ORDER BY orders DESC, partner
+    LIMIT $4
+)
+SELECT page.partner, page.orders,
+       (SELECT count(*) FROM basket_item AS theirs
+        WHERE theirs.sku = page.partner
+          AND theirs.basket_id > (SELECT id FROM since)) AS partner_orders,
+       (SELECT count(*) FROM basket_item AS mine
+        WHERE mine.sku = $1 AND mine.basket_id > (SELECT id FROM since)) AS sku_orders,
+       (SELECT count(*) FROM basket WHERE basket.id > (SELECT id FROM since)) AS all_orders
+FROM page
+ORDER BY page.orders DESC, page.partner

@@ -1,1 +1,0 @@
-SELECT orders FROM product_count WHERE sku = $1
