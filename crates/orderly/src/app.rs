@@ -60,7 +60,7 @@ impl App {
         std::fs::create_dir_all(data_dir).with_context(|| data_dir.display().to_string())?;
         let admin_key = admin_key(args.admin_key.as_deref(), data_dir)?;
         let workers = args.workers.unwrap_or_else(cores).max(1);
-        let db = Db::open(&StoreConfig::new(args.store.url())).await?;
+        let db = Db::open(&StoreConfig::new(args.store.url()?)).await?;
         db.migrate().await?;
         let ground = Ground {
             db: db.clone(),

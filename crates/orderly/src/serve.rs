@@ -51,7 +51,7 @@ fn greet(app: &App, args: &ServeArgs) {
 pub(crate) fn migrate(args: &StoreArgs) -> Result<Verdict> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let db = Db::open(&StoreConfig::new(args.url())).await?;
+        let db = Db::open(&StoreConfig::new(args.url()?)).await?;
         let migrated = db.migrate().await?;
         db.close().await;
         println!("the database has all {} migrations", migrated.known);
@@ -66,7 +66,9 @@ pub(crate) fn init_logs(args: &LogArgs) -> Result<()> {
         LogStyle::Json => LogFormat::Json,
         LogStyle::Pretty => LogFormat::Pretty,
     };
-    let config = LogConfig { service: "orderly".to_owned(), format, filter: args.log.clone() };
+    // What clients send that is not HTTP at all is theirs to know, not an error of ours.
+    let filter = format!("{},actix_http::h1=off", args.log);
+    let config = LogConfig { service: "orderly".to_owned(), format, filter };
     telemetry::init_logs(&config)?;
     Ok(())
 }

@@ -85,10 +85,13 @@ impl AdjustmentBody {
 }
 
 /// Makes an adjustment happen at most once under `key`.
-fn once(mut adjustment: Adjustment, caller: &Caller, key: String, path: &str) -> Adjustment {
+///
+/// A key names a request of one kind: that of an order may name an adjustment too. The path before
+/// it keeps them apart; no key of a client has a space.
+fn once(mut adjustment: Adjustment, caller: &Caller, key: &str, path: &str) -> Adjustment {
     let Adjustment { sku, delta, reason, .. } = &adjustment;
     let fingerprint = fingerprint("POST", path, &Canonical { sku, delta: *delta, reason });
-    adjustment.request = Some((caller.request_key(key), fingerprint));
+    adjustment.request = Some((caller.request_key(format!("{path} {key}")), fingerprint));
     adjustment
 }
 
@@ -152,7 +155,7 @@ pub(crate) async fn adjust_stock(
         return Err(body::unknown_member("sku"));
     }
     let adjustment = body.check(Some(path_sku_to_write(&sku)?))?;
-    let adjustment = once(adjustment, &caller, key, "/v1/stock/{sku}/adjustments");
+    let adjustment = once(adjustment, &caller, &key, "/v1/stock/{sku}/adjustments");
     let adjusted = adjust(&gate, &caller, vec![adjustment]).await?;
     // One adjustment in, one outcome out.
     match adjusted.into_iter().next().ok_or_else(Problem::internal)? {
@@ -201,7 +204,7 @@ pub(crate) async fn adjust_stocks(
                         None => adjustment,
                         Some(key) => {
                             let key = format!("{key}/{number}");
-                            once(adjustment, &caller, key, "/v1/stock:batch")
+                            once(adjustment, &caller, &key, "/v1/stock:batch")
                         }
                     })
                 };
