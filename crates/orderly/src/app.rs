@@ -3,7 +3,7 @@
 use crate::cli::ServeArgs;
 use crate::keys::{AdminKey, admin_key};
 use actix::Arbiter;
-use actors::{BatchLimits, SystemClock, SystemIds};
+use actors::{BatchLimits, Health, SystemClock, SystemIds, Vitals};
 use anyhow::{Context, Result};
 use broker::{Broker, BrokerConfig, Consumer};
 use catalog::Catalog;
@@ -71,7 +71,7 @@ impl App {
         let (bank, provider) = provider(args, &ground).await?;
         let shop = Shop::open(args, &ground, provider, &admin_key).await?;
         let draining = Arc::new(AtomicBool::new(false));
-        let probes = probes(&db, &draining, metrics);
+        let probes = probes(&db, &draining, shop.vitals, metrics);
         let cursor_secret = Sha256::new()
             .chain_update(b"orderly list cursors\0")
             .chain_update(admin_key.secret.as_bytes())
@@ -106,6 +106,7 @@ impl App {
 }
 
 struct Shop {
+    vitals: Vec<Arc<Vitals>>,
     services: Services,
     orders: Orders,
     broker: Broker,
@@ -146,6 +147,12 @@ impl Shop {
         };
         let handles: Vec<_> = ground.arbiters.iter().map(Arbiter::handle).collect();
         let orders = orders::start(parts, &orders_config(args.lanes, db.backend()), &handles);
+        let mut vitals = orders.vitals();
+        vitals.push(inventory.mailbox().vitals().clone());
+        vitals.push(payments.mailbox().vitals().clone());
+        vitals.push(catalog.vitals().clone());
+        vitals.extend(customers.vitals().map(Arc::clone));
+        vitals.extend(broker.vitals());
         let (clock, ids) = (clock.clone(), ids.clone());
         let services = Services {
             orders: orders.clone(),
@@ -157,7 +164,7 @@ impl Shop {
             clock,
             ids,
         };
-        Ok(Self { services, orders, broker })
+        Ok(Self { vitals, services, orders, broker })
     }
 }
 
@@ -249,7 +256,12 @@ const fn provider_limits() -> DependencyConfig {
     }
 }
 
-fn probes(db: &Db, draining: &Arc<AtomicBool>, metrics: MetricsHandle) -> Probes {
+fn probes(
+    db: &Db,
+    draining: &Arc<AtomicBool>,
+    vitals: Vec<Arc<Vitals>>,
+    metrics: MetricsHandle,
+) -> Probes {
     let reachable = Arc::new(AtomicBool::new(true));
     actix::spawn(watch_database(db.clone(), reachable.clone()));
     let upkeep = metrics.clone();
@@ -268,6 +280,9 @@ fn probes(db: &Db, draining: &Arc<AtomicBool>, metrics: MetricsHandle) -> Probes
         if !reachable.load(Ordering::Acquire) {
             reasons.push("database".to_owned());
         }
+        // An actor that was given up comes back only with the process.
+        let down = vitals.iter().filter(|vitals| vitals.health() == Health::Down);
+        reasons.extend(down.map(|vitals| format!("{} is down", vitals.name())));
         if reasons.is_empty() { Readiness::Ready } else { Readiness::NotReady(reasons) }
     };
     Probes { ready: Arc::new(ready), metrics: Arc::new(move || metrics.render()) }

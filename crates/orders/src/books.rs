@@ -79,16 +79,17 @@ pub(crate) async fn page(tx: &mut Tx, after: Uuid, limit: i64) -> Result<Vec<Ord
     tx.fetch(PAGE.query().bind(after).bind(limit)).await?.iter().map(order).collect()
 }
 
-/// Orders that are still pending although they were placed before `before`.
+/// Orders that are still pending although they were placed before `before`, by id, after `after`.
 pub(crate) async fn pending(
     db: &Db,
     before: Timestamp,
+    after: Uuid,
     limit: i64,
 ) -> Result<Vec<Kept>, StoreError> {
     let read = |row: &Row| {
         Ok(Kept { key: request_key(row)?, fingerprint: fingerprint(row)?, order: order(row)? })
     };
-    db.fetch(PENDING.query().bind(before).bind(limit)).await?.iter().map(read).collect()
+    db.fetch(PENDING.query().bind(before).bind(limit).bind(after)).await?.iter().map(read).collect()
 }
 
 /// Orders, newest first, older than `before`.

@@ -14,12 +14,13 @@ use metrics::{counter, gauge};
 use payments::Charged;
 use std::sync::Arc;
 use store::StoreError;
+use uuid::Uuid;
 
-/// Orders looked at in one round.
-const ROUND_MAX: i64 = 500;
+/// Orders read at once.
+const PAGE_ROWS: i64 = 500;
 
 /// Orders asked about at once; the provider has others to serve.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 64;
 
 /// The actor that looks for orders that stand still.
 pub struct Reconciler {
@@ -67,14 +68,22 @@ async fn reconcile(
 ) -> Result<(), StoreError> {
     let age = i64::try_from(config.stuck_after.as_secs()).unwrap_or(i64::MAX);
     let before = parts.clock.now().plus_seconds(-age);
-    let stuck = books::pending(&parts.db, before, ROUND_MAX).await?;
-    gauge!("stuck_orders").set(stuck.len() as f64);
     let (parts, config, lanes) = (&parts, &config, &lanes);
-    futures_util::stream::iter(stuck)
-        .for_each_concurrent(AT_ONCE, |kept| async move {
-            send_on(parts, config, lanes, kept).await;
-        })
-        .await;
+    let mut after = Uuid::nil();
+    let mut seen = 0;
+    loop {
+        let stuck = books::pending(&parts.db, before, after, PAGE_ROWS).await?;
+        let Some(last) = stuck.last() else { break };
+        after = last.order.id.0;
+        seen += stuck.len();
+        gauge!("stuck_orders").set(seen as f64);
+        futures_util::stream::iter(stuck)
+            .for_each_concurrent(AT_ONCE, |kept| async move {
+                send_on(parts, config, lanes, kept).await;
+            })
+            .await;
+    }
+    gauge!("stuck_orders").set(seen as f64);
     Ok(())
 }
 
@@ -92,5 +101,7 @@ async fn send_on(parts: &Parts, config: &OrdersConfig, lanes: &[Mailbox<Lane>], 
         what: Settled::Known { payment, outcome },
         reply: None,
     };
+    // The charge may have used up its time; settling has its own.
+    let context = parts.own_context(config.charge_patience, context.span().clone());
     lane.deliver(Settle(Box::new(settlement)), &context);
 }

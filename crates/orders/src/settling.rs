@@ -59,6 +59,10 @@ async fn write(
     for settlement in batch {
         let Settled::Known { payment, outcome } = &settlement.what else { continue };
         let order = &settlement.kept.order;
+        if steps.iter().any(|step| step.next.id == order.id) {
+            // The reconciler asked too; the first answer settles it.
+            continue;
+        }
         match decide(order, Command::SettlePayment(outcome.clone())) {
             Ok(event) => {
                 let next = order.clone().after(&event, now);

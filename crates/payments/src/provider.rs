@@ -59,6 +59,13 @@ pub struct LedgerEntry {
     pub status: String,
 }
 
+/// Why the outcome of a call is not known.
+struct Doubt {
+    why: String,
+    /// Whether anything was sent; if not, there is nothing to repeat.
+    was_sent: bool,
+}
+
 /// The way to the provider.
 pub struct Provider {
     http: Client,
@@ -98,19 +105,19 @@ impl Provider {
             deadline,
             rand::random,
             |_| self.charge_once(payment),
-            |_: &String| true,
+            |doubt: &Doubt| doubt.was_sent,
         )
         .await;
         drop(permit);
-        outcome.unwrap_or_else(|why| ChargeOutcome::Unknown { why })
+        outcome.unwrap_or_else(|doubt| ChargeOutcome::Unknown { why: doubt.why })
     }
 
     /// One call; `Err` says why its outcome is unknown.
-    async fn charge_once(&self, payment: &Payment) -> Result<ChargeOutcome, String> {
-        let permit =
-            self.guards.breaker.try_acquire().map_err(|open| {
-                format!("the circuit breaker is open for {:?}", open.retry_after)
-            })?;
+    async fn charge_once(&self, payment: &Payment) -> Result<ChargeOutcome, Doubt> {
+        let permit = self.guards.breaker.try_acquire().map_err(|open| Doubt {
+            why: format!("the circuit breaker is open for {:?}", open.retry_after),
+            was_sent: false,
+        })?;
         let began = Instant::now();
         match self.call(payment).await {
             Ok(outcome) => {
@@ -121,7 +128,7 @@ impl Provider {
                 permit.failure(began.elapsed());
                 tracing::warn!(event = "payment_unknown", order_id = %payment.order_id, cause = %why,
                     "the provider's answer is not known");
-                Err(why)
+                Err(Doubt { why, was_sent: true })
             }
         }
     }
@@ -136,6 +143,8 @@ impl Provider {
             ("payment_method", payment.method.as_str()),
             ("capture_method", payment.capture.as_str()),
             ("confirm", "true"),
+            // A card that wants its holder to confirm is refused: nobody is there to do it.
+            ("error_on_requires_action", "true"),
             // Only means of payment that settle without sending the customer somewhere.
             ("automatic_payment_methods[enabled]", "true"),
             ("automatic_payment_methods[allow_redirects]", "never"),

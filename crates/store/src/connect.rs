@@ -87,15 +87,18 @@ async fn open_postgres(url: &str, config: &StoreConfig) -> Result<Db, StoreError
             // Compiling a plan costs more than these statements ever run.
             ("jit", "off"),
         ]);
-    let pool = PgPoolOptions::new()
-        .max_connections(config.connections_max)
-        .acquire_timeout(config.acquire_timeout)
-        .test_before_acquire(false)
-        .connect_with(options)
-        .await
-        .map_err(StoreError::Unavailable)?;
-    refuse_unless_durable(&pool).await?;
-    Ok(Db { backend: Backend::Postgres, pools: Arc::new(Pools::Postgres(pool)) })
+    let pool = || {
+        PgPoolOptions::new()
+            .max_connections(config.connections_max)
+            .acquire_timeout(config.acquire_timeout)
+            .test_before_acquire(false)
+    };
+    let writers = pool().connect_with(options.clone()).await.map_err(StoreError::Unavailable)?;
+    refuse_unless_durable(&writers).await?;
+    // Reads have connections of their own: however many and slow they are, orders go on.
+    let readers = pool().connect_lazy_with(options);
+    let pools = Arc::new(Pools::Postgres { writers, readers });
+    Ok(Db { backend: Backend::Postgres, pools, patience: patience(config) })
 }
 
 /// An answer that was given must survive a crash of the server and of its machine.
@@ -149,7 +152,13 @@ async fn open_sqlite(path: &PathBuf, config: &StoreConfig) -> Result<Db, StoreEr
         .test_before_acquire(false)
         .connect_lazy_with(options.read_only(true).create_if_missing(false));
     let pools = Pools::Sqlite { writer, readers, _lock: lock };
-    Ok(Db { backend: Backend::Sqlite, pools: Arc::new(pools) })
+    Ok(Db { backend: Backend::Sqlite, pools: Arc::new(pools), patience: patience(config) })
+}
+
+/// How long an answer of the database is waited for. The server gives up a statement before that
+/// (Postgres); what stays silent for longer is a connection that has died without a word.
+fn patience(config: &StoreConfig) -> Duration {
+    config.statement_timeout + Duration::from_secs(5)
 }
 
 #[cfg(test)]

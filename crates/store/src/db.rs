@@ -4,8 +4,23 @@ use crate::instance_lock::InstanceLock;
 use crate::{Query, Row, Statement, StoreError, statement};
 use metrics::{counter, histogram};
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use std::future::Future;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Stale connections that [`Db::begin`] passes over before it calls the database away.
+const STALE_MAX: usize = 32;
+
+/// Waits for an answer of the database, but not for ever.
+async fn within<T>(
+    patience: Duration,
+    answer: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    match tokio::time::timeout(patience, answer).await {
+        Ok(result) => result,
+        Err(late) => Err(sqlx::Error::Io(late.into())),
+    }
+}
 
 static PING: Statement = statement!("ping");
 
@@ -19,7 +34,7 @@ pub enum Backend {
 }
 
 pub(crate) enum Pools {
-    Postgres(PgPool),
+    Postgres { writers: PgPool, readers: PgPool },
     Sqlite { writer: SqlitePool, readers: SqlitePool, _lock: InstanceLock },
 }
 
@@ -28,6 +43,7 @@ pub(crate) enum Pools {
 pub struct Db {
     pub(crate) backend: Backend,
     pub(crate) pools: Arc<Pools>,
+    pub(crate) patience: Duration,
 }
 
 enum Inner {
@@ -40,6 +56,7 @@ enum Inner {
 pub struct Tx {
     inner: Inner,
     began: Instant,
+    patience: Duration,
 }
 
 impl Db {
@@ -66,23 +83,42 @@ impl Db {
     }
 
     async fn begin_with(&self, postgres: &'static str, reads: bool) -> Result<Tx, StoreError> {
-        let pools = self.pools.clone();
         // In a task of its own, because a `begin` dropped half-way gives a connection with an open
         // transaction back to the pool (sqlx 0.8.4–0.9.0, transact-rs/sqlx#4385).
-        let task = tokio::spawn(async move {
-            match &*pools {
-                Pools::Postgres(pool) => pool.begin_with(postgres).await.map(Inner::Postgres),
-                Pools::Sqlite { readers, .. } if reads => readers.begin().await.map(Inner::Sqlite),
-                Pools::Sqlite { writer, .. } => {
-                    writer.begin_with("BEGIN IMMEDIATE").await.map(Inner::Sqlite)
-                }
-            }
-        });
+        let db = self.clone();
+        let task = tokio::spawn(async move { db.begin_again(postgres, reads).await });
         let inner = match task.await {
             Ok(result) => result.map_err(|source| StoreError::from_driver("begin", source))?,
             Err(_) => return Err(StoreError::Unavailable(sqlx::Error::WorkerCrashed)),
         };
-        Ok(Tx { inner, began: Instant::now() })
+        Ok(Tx { inner, began: Instant::now(), patience: self.patience })
+    }
+
+    /// Begins; after a restart of the server each pooled connection fails once, and nothing has
+    /// happened yet, so that another one may be taken.
+    async fn begin_again(&self, postgres: &'static str, reads: bool) -> Result<Inner, sqlx::Error> {
+        let mut stale = 0;
+        loop {
+            match self.begin_once(postgres, reads).await {
+                Err(sqlx::Error::Io(_)) if stale < STALE_MAX => stale += 1,
+                result => return result,
+            }
+        }
+    }
+
+    async fn begin_once(&self, postgres: &'static str, reads: bool) -> Result<Inner, sqlx::Error> {
+        match &*self.pools {
+            Pools::Postgres { readers, .. } if reads => {
+                readers.begin_with(postgres).await.map(Inner::Postgres)
+            }
+            Pools::Postgres { writers, .. } => {
+                writers.begin_with(postgres).await.map(Inner::Postgres)
+            }
+            Pools::Sqlite { readers, .. } if reads => readers.begin().await.map(Inner::Sqlite),
+            Pools::Sqlite { writer, .. } => {
+                writer.begin_with("BEGIN IMMEDIATE").await.map(Inner::Sqlite)
+            }
+        }
     }
 
     /// Runs a query that reads, outside any transaction.
@@ -92,16 +128,16 @@ impl Db {
     pub async fn fetch(&self, query: Query) -> Result<Vec<Row>, StoreError> {
         let name = query.statement.name;
         let rows = match &*self.pools {
-            Pools::Postgres(pool) => query
-                .for_postgres()
-                .fetch_all(pool)
-                .await
-                .map(|rows| rows.into_iter().map(|row| Row::postgres(name, row)).collect()),
-            Pools::Sqlite { readers, .. } => query
-                .for_sqlite()
-                .fetch_all(readers)
-                .await
-                .map(|rows| rows.into_iter().map(|row| Row::sqlite(name, row)).collect()),
+            Pools::Postgres { readers, .. } => {
+                within(self.patience, query.for_postgres().fetch_all(readers))
+                    .await
+                    .map(|rows| rows.into_iter().map(|row| Row::postgres(name, row)).collect())
+            }
+            Pools::Sqlite { readers, .. } => {
+                within(self.patience, query.for_sqlite().fetch_all(readers))
+                    .await
+                    .map(|rows| rows.into_iter().map(|row| Row::sqlite(name, row)).collect())
+            }
         };
         rows.map_err(|source| StoreError::from_driver(name, source))
     }
@@ -125,7 +161,10 @@ impl Db {
     /// Closes all connections once they are free.
     pub async fn close(&self) {
         match &*self.pools {
-            Pools::Postgres(pool) => pool.close().await,
+            Pools::Postgres { writers, readers } => {
+                readers.close().await;
+                writers.close().await;
+            }
             Pools::Sqlite { writer, readers, .. } => {
                 readers.close().await;
                 writer.close().await;
@@ -143,14 +182,10 @@ impl Tx {
         let name = query.statement.name;
         counter!("db_statements_total", "statement" => name).increment(1);
         let rows = match &mut self.inner {
-            Inner::Postgres(tx) => query
-                .for_postgres()
-                .fetch_all(&mut **tx)
+            Inner::Postgres(tx) => within(self.patience, query.for_postgres().fetch_all(&mut **tx))
                 .await
                 .map(|rows| rows.into_iter().map(|row| Row::postgres(name, row)).collect()),
-            Inner::Sqlite(tx) => query
-                .for_sqlite()
-                .fetch_all(&mut **tx)
+            Inner::Sqlite(tx) => within(self.patience, query.for_sqlite().fetch_all(&mut **tx))
                 .await
                 .map(|rows| rows.into_iter().map(|row| Row::sqlite(name, row)).collect()),
         };
@@ -173,12 +208,12 @@ impl Tx {
         let name = query.statement.name;
         counter!("db_statements_total", "statement" => name).increment(1);
         let touched = match &mut self.inner {
-            Inner::Postgres(tx) => {
-                query.for_postgres().execute(&mut **tx).await.map(|done| done.rows_affected())
-            }
-            Inner::Sqlite(tx) => {
-                query.for_sqlite().execute(&mut **tx).await.map(|done| done.rows_affected())
-            }
+            Inner::Postgres(tx) => within(self.patience, query.for_postgres().execute(&mut **tx))
+                .await
+                .map(|done| done.rows_affected()),
+            Inner::Sqlite(tx) => within(self.patience, query.for_sqlite().execute(&mut **tx))
+                .await
+                .map(|done| done.rows_affected()),
         };
         touched.map_err(|source| StoreError::from_driver(name, source))
     }
@@ -190,8 +225,8 @@ impl Tx {
     /// happened.
     pub async fn commit(self) -> Result<(), StoreError> {
         let result = match self.inner {
-            Inner::Postgres(tx) => tx.commit().await,
-            Inner::Sqlite(tx) => tx.commit().await,
+            Inner::Postgres(tx) => within(self.patience, tx.commit()).await,
+            Inner::Sqlite(tx) => within(self.patience, tx.commit()).await,
         };
         histogram!("db_transaction_seconds").record(self.began.elapsed());
         result.map_err(|source| match StoreError::from_driver("commit", source) {
@@ -206,8 +241,8 @@ impl Tx {
     /// See [`StoreError`].
     pub async fn rollback(self) -> Result<(), StoreError> {
         let result = match self.inner {
-            Inner::Postgres(tx) => tx.rollback().await,
-            Inner::Sqlite(tx) => tx.rollback().await,
+            Inner::Postgres(tx) => within(self.patience, tx.rollback()).await,
+            Inner::Sqlite(tx) => within(self.patience, tx.rollback()).await,
         };
         result.map_err(|source| StoreError::from_driver("rollback", source))
     }

@@ -93,9 +93,13 @@ impl StoreError {
         match code.as_str() {
             // Postgres: serialization failure, deadlock, lock not available. SQLite: busy, locked.
             "40001" | "40P01" | "55P03" | "5" | "6" | "261" | "517" => Self::Conflict(source),
-            // Postgres: connection exceptions, shutting down or starting up, too many connections.
-            "57P01" | "57P02" | "57P03" | "53300" => Self::Unavailable(source),
-            _ if code.starts_with("08") => Self::Unavailable(source),
+            // SQLite: I/O error, full, corrupt, cannot open, no database; in COMMIT they leave open
+            // what became durable.
+            "10" | "11" | "13" | "14" | "26" => Self::Unavailable(source),
+            _ if is_extended_io_error(&code) => Self::Unavailable(source),
+            _ if DATABASE_WIDE.contains(&code.get(..2).unwrap_or_default()) && code.len() == 5 => {
+                Self::Unavailable(source)
+            }
             _ if is_constraint => {
                 let name = database.constraint().unwrap_or(database.message()).to_owned();
                 Self::Constraint { name, source }
@@ -103,4 +107,14 @@ impl StoreError {
             _ => Self::Refused { statement, source },
         }
     }
+}
+
+/// Postgres classes of errors that no row causes: connection, transaction state (such as a server
+/// that only reads), resources (disk full), operator (shutting down, statement time-out), system,
+/// internal.
+const DATABASE_WIDE: [&str; 6] = ["08", "25", "53", "57", "58", "XX"];
+
+/// SQLite's extended codes of I/O errors: 10 in the low byte.
+fn is_extended_io_error(code: &str) -> bool {
+    code.len() != 5 && code.parse::<u32>().is_ok_and(|code| code > 255 && code & 0xff == 10)
 }

@@ -44,10 +44,10 @@ impl Db {
     /// [`StoreError::Migration`], also when the database is newer than the program.
     pub async fn migrate(&self) -> Result<Migrated, StoreError> {
         match &*self.pools {
-            Pools::Postgres(pool) => {
+            Pools::Postgres { writers, .. } => {
                 let migrator = migrator(|postgres, _| postgres);
                 // A connection of its own: the statement time-out of the pool is not for this.
-                let options = pool.connect_options().as_ref().clone();
+                let options = writers.connect_options().as_ref().clone();
                 let options = options.options([("statement_timeout", "0")]);
                 let mut connection = sqlx::PgConnection::connect_with(&options)
                     .await

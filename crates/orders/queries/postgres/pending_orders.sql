@@ -4,6 +4,6 @@ SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id
        metadata::text AS metadata, created_at, updated_at, version
 FROM orders
 -- Orders whose payment is not settled although they are older than $1.
-WHERE status = 'pending' AND created_at < $1
+WHERE status = 'pending' AND created_at < $1 AND id > $3
 ORDER BY id
 LIMIT $2
