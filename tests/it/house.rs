@@ -150,3 +150,14 @@ fn documents_name_files_that_exist() {
 fn between_ticks(document: &Source) -> impl Iterator<Item = &str> {
     document.text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
 }
+
+#[test]
+fn cargo_run_means_the_product() {
+    // The workspace has a second binary, the program under test: without this line
+    // `cargo run --release -- demo` would not know which one is meant.
+    let manifest = file("Cargo.toml");
+    assert!(
+        manifest.contains(r#"default-members = ["crates/orderly"]"#),
+        "the root Cargo.toml must say that `cargo run` means crates/orderly"
+    );
+}
