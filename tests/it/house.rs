@@ -155,7 +155,7 @@ fn between_ticks(document: &Source) -> impl Iterator<Item = &str> {
 fn cargo_run_means_the_product() {
     // The workspace has a second binary, the program under test: without this line
     // `cargo run --release -- demo` would not know which one is meant.
-    let manifest = file("Cargo.toml");
+    let manifest = file("Cargo.toml").text;
     assert!(
         manifest.contains(r#"default-members = ["crates/orderly"]"#),
         "the root Cargo.toml must say that `cargo run` means crates/orderly"
