@@ -1,8 +1,8 @@
 //! What happened to an order. The timeline, the outbox and the order's own history are one thing.
 
 use crate::{
-    Capture, CustomerId, EventId, Line, OrderId, PaymentPlan, PaymentSummary, RejectReason,
-    Timestamp, currency_code,
+    CustomerId, EventId, Line, OrderId, PaymentPlan, PaymentSummary, RejectReason, Timestamp,
+    currency_code,
 };
 use iso_currency::Currency;
 use serde::{Deserialize, Serialize};
@@ -127,12 +127,4 @@ pub struct Recorded {
     pub trace_id: String,
     /// What happened.
     pub event: OrderEvent,
-}
-
-impl Placed {
-    /// Whether the money is to be taken at once or held until goods ship.
-    #[must_use]
-    pub const fn capture(&self) -> Capture {
-        self.payment.capture
-    }
 }

@@ -55,11 +55,12 @@ async fn write(
     context: &RequestContext,
 ) -> Result<HashMap<RequestKey, Answer>, BatchError> {
     let now = shop.clock.now();
-    let mut steps: Vec<Step<'_>> = Vec::new();
+    let mut steps: Vec<Step<'_>> = Vec::with_capacity(batch.len());
+    let mut seen = HashSet::with_capacity(batch.len());
     for settlement in batch {
         let Settled::Known { payment, outcome } = &settlement.what else { continue };
         let order = &settlement.kept.order;
-        if steps.iter().any(|step| step.next.id == order.id) {
+        if !seen.insert(order.id) {
             // The reconciler asked too; the first answer settles it.
             continue;
         }

@@ -10,7 +10,6 @@ static OPEN: Statement = statement!("open");
 static RECORD: Statement = statement!("record");
 static GET: Statement = statement!("get");
 static PAGE: Statement = statement!("page");
-static OF_ORDERS: Statement = statement!("of_orders");
 
 /// Rows read at once by [`all`].
 const PAGE_ROWS: i64 = 5_000;
@@ -51,11 +50,6 @@ pub(crate) async fn record(
 
 pub(crate) async fn get(db: &Db, id: PaymentId) -> Result<Option<Payment>, StoreError> {
     db.fetch_optional(GET.query().bind(id.0)).await?.as_ref().map(payment).transpose()
-}
-
-pub(crate) async fn of_orders(db: &Db, orders: &[OrderId]) -> Result<Vec<Payment>, StoreError> {
-    let rows = Rows::new().uuids(orders.iter().map(|order| order.0));
-    db.fetch(OF_ORDERS.query().rows(rows)).await?.iter().map(payment).collect()
 }
 
 pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<Payment>, StoreError> {

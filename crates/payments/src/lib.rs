@@ -15,7 +15,7 @@ pub use provider::{LedgerEntry, Provider, ProviderConfig, ProviderError};
 use actix::ArbiterHandle;
 use actors::{Mailbox, MailboxPolicy, RequestContext, Supervision, supervise};
 use customers::Customers;
-use domain::{Clock, OrderId, Payment, PaymentId};
+use domain::{Clock, Payment, PaymentId};
 use std::sync::Arc;
 use store::{Db, StoreError, Tx};
 
@@ -108,14 +108,6 @@ impl Payments {
     /// See [`StoreError`].
     pub async fn get(&self, id: PaymentId) -> Result<Option<Payment>, StoreError> {
         books::get(&self.db, id).await
-    }
-
-    /// The payments of these orders.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    pub async fn of_orders(&self, orders: &[OrderId]) -> Result<Vec<Payment>, StoreError> {
-        books::of_orders(&self.db, orders).await
     }
 
     /// All payments as the transaction sees them, for the audit.

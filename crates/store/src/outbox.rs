@@ -124,14 +124,6 @@ pub async fn history(db: &Db, order: OrderId) -> Result<Vec<Logged>, StoreError>
     db.fetch(HISTORY.query().bind(order.0)).await?.iter().map(Logged::from_row).collect()
 }
 
-/// Like [`history`], inside a transaction.
-///
-/// # Errors
-/// See [`StoreError`].
-pub async fn history_in(tx: &mut Tx, order: OrderId) -> Result<Vec<Logged>, StoreError> {
-    tx.fetch(HISTORY.query().bind(order.0)).await?.iter().map(Logged::from_row).collect()
-}
-
 /// How an order's events end, for the audit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End {
