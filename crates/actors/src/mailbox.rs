@@ -83,7 +83,7 @@ impl<S: Service> Clone for Mailbox<S> {
 /// An answer that is still to come.
 pub struct Pending<A> {
     from: oneshot::Receiver<Result<A, AskError>>,
-    deadline: std::time::Instant,
+    deadline: tokio::time::Instant,
 }
 
 impl<A> Pending<A> {

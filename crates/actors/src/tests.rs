@@ -4,8 +4,9 @@ use super::*;
 use actix::{Arbiter, System};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 use tracing::Span;
 use uuid::Uuid;
 

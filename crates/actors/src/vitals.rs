@@ -3,8 +3,9 @@
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// How an actor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -60,7 +60,7 @@ pub(crate) struct Dispatcher {
 
 /// The context of work that no request is behind.
 pub(crate) fn own_context() -> RequestContext {
-    let deadline = std::time::Instant::now() + PASS_PATIENCE;
+    let deadline = tokio::time::Instant::now() + PASS_PATIENCE;
     RequestContext::new(deadline, TraceId::new(Uuid::nil()), Span::none(), "broker".into())
 }
 

@@ -7,8 +7,9 @@ use domain::{Currency, Timestamp};
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use store::{DatabaseUrl, StoreConfig};
+use tokio::time::Instant;
 use tracing::Span;
 use uuid::Uuid;
 

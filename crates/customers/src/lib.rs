@@ -29,8 +29,9 @@ use metrics::{Counter, counter};
 use moka::future::Cache;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use store::Db;
+use tokio::time::Instant;
 use tracing::Span;
 use uuid::Uuid;
 

@@ -9,8 +9,9 @@ use actors::{RequestContext, TraceId};
 use customers::Principal;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use store::answers::RequestKey;
+use tokio::time::Instant;
 use tokio::time::timeout_at;
 use tracing::{Instrument, Span, field};
 
@@ -109,7 +110,7 @@ impl Caller {
         &self,
         read: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Problem> {
-        let in_time = timeout_at(self.deadline.into(), read).await;
+        let in_time = timeout_at(self.deadline, read).await;
         in_time.map_err(|_| Problem::expired())?.map_err(Into::into)
     }
 

@@ -16,9 +16,10 @@ use resilience::{BreakerConfig, BulkheadConfig, DependencyConfig, RetryBudgetCon
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use store::{Backend, Db, StoreConfig};
 use telemetry::MetricsHandle;
+use tokio::time::Instant;
 
 /// How often the database is asked whether it answers, and metrics are tidied.
 const PROBE_EVERY: Duration = Duration::from_secs(1);

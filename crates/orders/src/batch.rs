@@ -5,7 +5,7 @@ use actors::{Panicked, panic_message};
 use futures_util::FutureExt;
 use metrics::{counter, histogram};
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// What came of a part of a batch.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use domain::{
 };
 use serde_json::{Map, Value};
 use std::error::Error;
-use std::time::Instant;
 use store::answers::{Answer, Fingerprint, RequestKey};
+use tokio::time::Instant;
 
 /// A line as a client asks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]

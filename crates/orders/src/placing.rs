@@ -17,9 +17,10 @@ use metrics::counter;
 use payments::{Charged, Payee};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use store::answers::{self, RequestKey, Stored};
 use store::{StoreError, Tx, outbox};
+use tokio::time::Instant;
 use tokio::time::timeout_at;
 use tracing::Instrument;
 
@@ -440,7 +441,7 @@ impl Charge {
         let context = self.own_context();
         let charge = self.shop.payments.charge(payment, &context);
         tokio::pin!(charge);
-        let charged = match timeout_at(answer_by.into(), &mut charge).await {
+        let charged = match timeout_at(answer_by, &mut charge).await {
             Ok(charged) => charged,
             Err(_) => {
                 if let Some(reply) = reply.take() {

@@ -7,8 +7,9 @@ use domain::{Clock, IdSource};
 use inventory::Inventory;
 use payments::Payments;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use store::{Db, StoreError};
+use tokio::time::Instant;
 use tracing::Span;
 
 /// Told after each commit which partitions of the log have new events.

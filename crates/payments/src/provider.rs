@@ -8,7 +8,8 @@ use futures_util::StreamExt;
 use reqwest::{Client, Response, StatusCode};
 use resilience::{ConfigError, Dependency, DependencyConfig, retry};
 use serde::Deserialize;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Largest answer that is read; a payment intent has about 2 KiB.
 const ANSWER_MAX_BYTES: usize = 64 * 1024;

@@ -6,7 +6,8 @@ use metrics::{counter, histogram};
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Stale connections that [`Db::begin`] passes over before it calls the database away.
 const STALE_MAX: usize = 32;

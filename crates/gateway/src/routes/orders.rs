@@ -11,7 +11,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use domain::{CustomerId, OrderId, OrderStatus, Timestamp};
 use orders::{Given, ListFilter, OrderRequest, Placement};
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// How long the client waits for the order to settle.
 #[derive(Clone, Copy)]
