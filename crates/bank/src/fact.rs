@@ -37,12 +37,15 @@ pub struct KeyUse {
 pub enum Fact {
     /// A payment intent was created and confirmed, or declined by the card's issuer.
     Charged(Charged),
-    /// An authorised intent was captured; what was not captured is released.
+    /// An authorised intent was captured, wholly or in part.
     Captured {
         /// The intent.
         intent: Uuid,
-        /// Amount captured, in minor units.
+        /// Amount taken by this capture, in minor units; 0 only releases the rest.
         amount: i64,
+        /// Whether what is not captured yet can be captured later; if not, it is released.
+        #[serde(default, skip_serializing_if = "is_false")]
+        keeps_rest: bool,
     },
     /// An intent was cancelled; an authorised amount is released.
     Canceled {
@@ -51,6 +54,12 @@ pub enum Fact {
         /// The caller's reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<CancelReason>,
+    },
+    /// The bank let an authorisation lapse. If nothing was captured the intent is cancelled, if a
+    /// part was it has succeeded; the rest is released.
+    Expired {
+        /// The intent.
+        intent: Uuid,
     },
     /// Captured money was given back.
     Refunded(Refunded),
@@ -61,6 +70,11 @@ pub enum Fact {
         /// Why.
         refusal: Refusal,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A payment intent as it was created.
@@ -118,7 +132,7 @@ pub enum CaptureMethod {
 pub enum Status {
     /// Paid, wholly or in part.
     Succeeded,
-    /// Authorised, not yet captured.
+    /// Authorised, not yet captured or captured in part.
     RequiresCapture,
     /// Declined.
     RequiresPaymentMethod,
@@ -149,6 +163,9 @@ pub enum CancelReason {
     RequestedByCustomer,
     /// The customer left.
     Abandoned,
+    /// The authorisation expired: the bank's own reason, which no caller can give.
+    #[serde(skip_deserializing)]
+    Automatic,
 }
 
 /// Why money was given back.
@@ -190,13 +207,19 @@ pub enum Refusal {
         /// Status at that moment.
         status: Status,
     },
-    /// More was to be captured than is authorised, or less than one unit.
+    /// More was to be captured than is authorised and not captured yet, or nothing.
     #[error("{amount} cannot be captured of {authorised}")]
     CaptureOutOfRange {
         /// Amount wanted, in minor units.
         amount: i64,
-        /// Amount authorised, in minor units.
+        /// Amount that could be captured, in minor units.
         authorised: i64,
+    },
+    /// An intent of which a part has been captured was to be cancelled.
+    #[error("{captured} have been captured already")]
+    PartlyCaptured {
+        /// Amount captured at that moment, in minor units.
+        captured: i64,
     },
     /// All that was captured has gone back already.
     #[error("all of it has been refunded already")]

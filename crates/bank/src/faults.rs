@@ -1,131 +1,181 @@
-//! Faults that tests switch on at run time.
+//! Faults that tests switch on at run time: what they are. `gate` draws them, `fired` counts them.
+
+mod dice;
+mod fired;
+mod gate;
 
 use serde::{Deserialize, Serialize};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use tokio::sync::watch;
+pub(crate) use fired::Fault;
+pub(crate) use gate::{After, Before, EventPlan, FaultGate, Outcome, Plan};
 
 /// Longest delay that can be asked for, in milliseconds: ten minutes.
 pub const DELAY_MS_MAX: u64 = 600_000;
 
 /// Which faults are on. What is left out is off.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// A `_percent` is the share of calls with an effect (or of webhook events) that suffer the fault,
+/// from 0 to 100. Whether a call suffers is drawn from [`Faults::seed`], by the place of the call
+/// in the order of calls since the faults were set: the same seed and the same order give the same
+/// faults.
+///
+/// Of the faults from [`Faults::error_before_percent`] to [`Faults::wrong_amount_percent`] a call
+/// suffers at most one, so they must not add up to more than 100. The others are drawn apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Faults {
-    /// Time that each call with an effect waits before it has it, in milliseconds. A call that
-    /// waits goes on at once when the faults are replaced.
+    /// Where the generator starts.
+    pub seed: u64,
+    /// Time that a call with an effect waits before it has it, in milliseconds. A call that waits
+    /// goes on at once when the faults are replaced.
     pub delay_ms: u64,
+    /// Share of the calls that [`Faults::delay_ms`] is for; all of them if left out.
+    pub delay_percent: u8,
     /// Every n-th charge is declined with `generic_decline`; 0 is never.
     pub decline_every: u64,
+    /// 500, without an effect.
+    pub error_before_percent: u8,
+    /// 500, after the effect was made durable.
+    pub error_after_percent: u8,
+    /// The connection is closed without an answer and without an effect.
+    pub reset_before_percent: u8,
+    /// The connection is closed without an answer, after the effect was made durable.
+    pub lost_reply_percent: u8,
+    /// 429 with `Retry-After`, without an effect.
+    pub rate_limit_percent: u8,
+    /// 200 with a body that is no JSON, after the effect.
+    pub malformed_percent: u8,
+    /// A body of more than a mebibyte, after the effect.
+    pub oversized_percent: u8,
+    /// The answer names one minor unit more than was asked for, after the effect.
+    pub wrong_amount_percent: u8,
+    /// Share of the capture calls that find the authorisation expired. It has, durably.
+    pub authorization_expired_percent: u8,
+    /// Expires every authorisation that waits for a capture at this moment, durably. Done once: it
+    /// is always read as off.
+    pub expire_authorizations: bool,
+    /// Time for which a new intent is not found by reading, listing or searching, in milliseconds.
+    pub search_lag_ms: u64,
+    /// Share of the events that are sent two or three times.
+    pub webhook_duplicate_percent: u8,
+    /// Share of the events that are held back until the next event has been sent.
+    pub webhook_reorder_percent: u8,
+    /// Time that each event waits before it is sent, in milliseconds.
+    pub webhook_delay_ms: u64,
+    /// Sends the event before the API's answer: the answer waits for the end of the first attempt.
+    pub webhook_early: bool,
+    /// Share of the events that are never sent.
+    pub webhook_lost_percent: u8,
+    /// Share of the events whose first attempt is signed with another secret.
+    pub webhook_bad_signature_percent: u8,
+    /// Share of the events whose first attempt was signed ten minutes ago.
+    pub webhook_old_timestamp_percent: u8,
 }
 
-/// What one call is to suffer. More modes become more fields here and in [`Faults`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plan {
-    /// Wait this long before the effect.
-    pub delay: Duration,
-    /// Decline the charge, whatever its payment method.
-    pub decline: bool,
+impl Default for Faults {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            delay_ms: 0,
+            delay_percent: 100,
+            decline_every: 0,
+            error_before_percent: 0,
+            error_after_percent: 0,
+            reset_before_percent: 0,
+            lost_reply_percent: 0,
+            rate_limit_percent: 0,
+            malformed_percent: 0,
+            oversized_percent: 0,
+            wrong_amount_percent: 0,
+            authorization_expired_percent: 0,
+            expire_authorizations: false,
+            search_lag_ms: 0,
+            webhook_duplicate_percent: 0,
+            webhook_reorder_percent: 0,
+            webhook_delay_ms: 0,
+            webhook_early: false,
+            webhook_lost_percent: 0,
+            webhook_bad_signature_percent: 0,
+            webhook_old_timestamp_percent: 0,
+        }
+    }
 }
 
-/// The switchboard.
-#[derive(Debug, Default)]
-pub struct FaultGate(Mutex<Drawn>);
-
-#[derive(Debug, Default)]
-struct Drawn {
-    faults: Faults,
-    /// Charges since the faults were set.
-    charges: u64,
-    /// Tells the calls that wait that the faults were replaced.
-    replaced: watch::Sender<()>,
+/// Why settings of the faults cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FaultsError {
+    /// A share above the whole.
+    #[error("{0} is at most 100")]
+    Percent(&'static str),
+    /// A call would suffer two outcomes.
+    #[error("a call suffers at most one outcome, so their percentages add up to at most 100")]
+    Sum,
+    /// A longer time than [`DELAY_MS_MAX`].
+    #[error("{0} is at most {DELAY_MS_MAX}")]
+    Time(&'static str),
 }
 
-impl FaultGate {
-    /// The faults that are on.
+impl FaultsError {
+    /// The setting that is wrong, if it is a single one.
     #[must_use]
-    pub fn faults(&self) -> Faults {
-        self.lock().faults
-    }
-
-    /// Replaces the faults. The count towards `decline_every` starts anew, and the calls that wait
-    /// go on.
-    pub fn set(&self, faults: Faults) {
-        let mut drawn = self.lock();
-        drawn.faults = faults;
-        drawn.charges = 0;
-        drawn.replaced.send_replace(());
-    }
-
-    /// Makes the next call suffer its delay, and says what else it is to suffer; `charge` if it is
-    /// one.
-    pub async fn suffer(&self, charge: bool) -> Plan {
-        let (plan, mut replaced) = {
-            let mut drawn = self.lock();
-            let plan = drawn.draw(charge);
-            let replaced = (!plan.delay.is_zero()).then(|| drawn.replaced.subscribe());
-            (plan, replaced)
-        };
-        if let Some(replaced) = &mut replaced {
-            // Either the time is over or the faults were replaced: the call goes on all the same.
-            let _ = tokio::time::timeout(plan.delay, replaced.changed()).await;
+    pub const fn setting(&self) -> Option<&'static str> {
+        match self {
+            Self::Percent(name) | Self::Time(name) => Some(name),
+            Self::Sum => None,
         }
-        plan
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Drawn> {
-        // Plain numbers: a panic elsewhere cannot leave them half changed.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drawn {
-    fn draw(&mut self, charge: bool) -> Plan {
-        self.charges += u64::from(charge);
-        let every = self.faults.decline_every;
-        Plan {
-            delay: Duration::from_millis(self.faults.delay_ms),
-            decline: charge && every > 0 && self.charges.is_multiple_of(every),
+impl Faults {
+    /// Whether the settings can be.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with them.
+    pub fn check(&self) -> Result<(), FaultsError> {
+        let others = [
+            ("delay_percent", self.delay_percent),
+            ("authorization_expired_percent", self.authorization_expired_percent),
+            ("webhook_duplicate_percent", self.webhook_duplicate_percent),
+            ("webhook_reorder_percent", self.webhook_reorder_percent),
+            ("webhook_lost_percent", self.webhook_lost_percent),
+            ("webhook_bad_signature_percent", self.webhook_bad_signature_percent),
+            ("webhook_old_timestamp_percent", self.webhook_old_timestamp_percent),
+        ];
+        let outcomes = self.outcomes().map(|(name, percent, _)| (name, percent));
+        for (name, percent) in outcomes.into_iter().chain(others) {
+            if percent > 100 {
+                return Err(FaultsError::Percent(name));
+            }
         }
+        if outcomes.iter().map(|(_, percent)| u32::from(*percent)).sum::<u32>() > 100 {
+            return Err(FaultsError::Sum);
+        }
+        let times = [
+            ("delay_ms", self.delay_ms),
+            ("search_lag_ms", self.search_lag_ms),
+            ("webhook_delay_ms", self.webhook_delay_ms),
+        ];
+        match times.into_iter().find(|(_, time_ms)| *time_ms > DELAY_MS_MAX) {
+            Some((name, _)) => Err(FaultsError::Time(name)),
+            None => Ok(()),
+        }
+    }
+
+    /// The outcomes of which a call suffers at most one, with their shares.
+    const fn outcomes(&self) -> [(&'static str, u8, Outcome); 8] {
+        use Outcome::{Spoiled, Unheard};
+        [
+            ("error_before_percent", self.error_before_percent, Unheard(Before::Error)),
+            ("error_after_percent", self.error_after_percent, Spoiled(After::Error)),
+            ("reset_before_percent", self.reset_before_percent, Unheard(Before::Reset)),
+            ("lost_reply_percent", self.lost_reply_percent, Spoiled(After::LostReply)),
+            ("rate_limit_percent", self.rate_limit_percent, Unheard(Before::RateLimit)),
+            ("malformed_percent", self.malformed_percent, Spoiled(After::Malformed)),
+            ("oversized_percent", self.oversized_percent, Spoiled(After::Oversized)),
+            ("wrong_amount_percent", self.wrong_amount_percent, Spoiled(After::WrongAmount)),
+        ]
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn every_nth_charge_is_declined_and_nothing_else() {
-        let gate = FaultGate::default();
-        assert_eq!(gate.suffer(true).await, Plan { delay: Duration::ZERO, decline: false });
-        gate.set(Faults { delay_ms: 0, decline_every: 3 });
-        let mut declined = Vec::new();
-        for charge in [true, true, false, true, false, true] {
-            declined.push(gate.suffer(charge).await.decline);
-        }
-        assert_eq!(declined, [false, false, false, true, false, false]);
-        gate.set(Faults { delay_ms: 0, decline_every: 1 });
-        assert!(gate.suffer(true).await.decline);
-        gate.set(Faults::default());
-        assert!(!gate.suffer(true).await.decline);
-    }
-
-    #[tokio::test]
-    async fn a_call_that_waits_goes_on_when_the_faults_are_replaced() {
-        let gate = FaultGate::default();
-        gate.set(Faults { delay_ms: DELAY_MS_MAX, decline_every: 1 });
-        let mut waiting = std::pin::pin!(gate.suffer(true));
-        assert!(futures_util::poll!(waiting.as_mut()).is_pending());
-        gate.set(Faults::default());
-        assert!(waiting.await.decline, "what was drawn before stays drawn");
-    }
-
-    #[test]
-    fn unknown_faults_are_refused() {
-        let parsed: Faults = serde_json::from_str(r#"{"decline_every": 2}"#).unwrap();
-        assert_eq!(parsed, Faults { delay_ms: 0, decline_every: 2 });
-        let error = serde_json::from_str::<Faults>(r#"{"explode": true}"#).unwrap_err();
-        assert!(error.to_string().contains("explode"));
-    }
-}
+mod tests;

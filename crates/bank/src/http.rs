@@ -3,9 +3,11 @@
 mod access;
 mod books;
 mod error;
+mod faulty;
 mod form;
 mod intents;
 mod refunds;
+mod webhook;
 
 pub(crate) use access::Access;
 
@@ -56,6 +58,13 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
                 .route(web::get().to(books::faults))
                 .route(web::put().to(books::set_faults)),
         )
+        .route("/faults/fired", web::get().to(books::fired))
+        .service(
+            web::resource("/webhook")
+                .route(web::get().to(webhook::read))
+                .route(web::put().to(webhook::set))
+                .route(web::delete().to(webhook::remove)),
+        )
         .route("/livez", web::get().to(books::livez))
         .default_service(web::to(unknown));
 }
@@ -89,7 +98,7 @@ async fn write(
         }
         Begun::Turn(turn) => {
             let command = parse(&form)?;
-            Ok(respond(service.execute(turn, command).await?))
+            faulty::tell(service.execute(turn, command).await?)
         }
     }
 }

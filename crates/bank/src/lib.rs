@@ -5,6 +5,8 @@
 //! - `journal`: the ledger file, appended and synced.
 //! - `service`: decides under a lock, waits for the ledger outside of it.
 //! - `http`: requests in, Stripe-shaped answers out.
+//! - `faults`: what goes wrong on purpose, drawn from a seed.
+//! - `webhook`: events out, signed as Stripe signs them.
 //!
 //! An idempotency key is kept for ever, across restarts, with the answer it was given: the answer
 //! is not stored as bytes but written again from facts that never change. Answers are kept for
@@ -19,6 +21,7 @@ mod methods;
 mod render;
 mod service;
 mod state;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -31,11 +34,13 @@ use actix_web::{App, HttpServer, web};
 use domain::{Clock, IdSource};
 use tokio::task::{JoinError, JoinHandle};
 
-pub use faults::{DELAY_MS_MAX, Faults};
+pub use faults::{DELAY_MS_MAX, Faults, FaultsError};
 pub use journal::JournalError;
 pub use state::Contradiction;
+pub use webhook::{WebhookConfig, WebhookError};
 
 use service::Service;
+use webhook::Webhooks;
 
 /// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -52,6 +57,8 @@ pub struct BankConfig {
     pub api_key: Option<String>,
     /// Threads that serve requests, at least 1.
     pub workers: usize,
+    /// Where events go at first; it can be changed at run time.
+    pub webhook: Option<WebhookConfig>,
 }
 
 impl fmt::Debug for BankConfig {
@@ -61,6 +68,7 @@ impl fmt::Debug for BankConfig {
             .field("ledger", &self.ledger)
             .field("api_key", &self.api_key.as_ref().map(|_| "***"))
             .field("workers", &self.workers)
+            .field("webhook", &self.webhook)
             .finish()
     }
 }
@@ -80,6 +88,9 @@ pub enum BankError {
         #[source]
         source: io::Error,
     },
+    /// Events cannot be sent.
+    #[error("the bank cannot send events")]
+    Webhook(#[from] WebhookError),
     /// The ledger was not read to its end.
     #[error("reading the bank's ledger was broken off")]
     Interrupted(#[from] JoinError),
@@ -90,6 +101,8 @@ pub struct RunningBank {
     address: SocketAddr,
     handle: ServerHandle,
     server: JoinHandle<io::Result<()>>,
+    /// Sends events until it is aborted.
+    sender: JoinHandle<()>,
     service: Arc<Service>,
 }
 
@@ -107,10 +120,12 @@ impl RunningBank {
     }
 
     /// Takes no more calls, lets the running ones finish and gives the ledger up, so that another
-    /// bank can take it over.
+    /// bank can take it over. Events that were not sent yet are gone.
     pub async fn stop(self) {
         // Calls that a delay holds up go on now: nobody gains from waiting for them.
         self.service.faults.set(Faults::default());
+        // Nor do calls wait for their events any more.
+        self.sender.abort();
         self.handle.stop(true).await;
         if let Ok(Err(error)) = self.server.await {
             tracing::error!(%error, "the bank's server ended with an error");
@@ -125,16 +140,22 @@ impl RunningBank {
 /// Binds, replays the ledger and starts serving on the current actix `System` or tokio runtime.
 /// Dropping the result leaves the bank running; only [`RunningBank::stop`] ends it.
 ///
+/// The process needs a default provider of cryptography for rustls by then, as events may go to an
+/// `https://` address.
+///
 /// # Errors
-/// The ledger is damaged, in use or unreadable, or the address cannot be used.
+/// The ledger is damaged, in use or unreadable, or the address or the webhook cannot be used.
 pub async fn start(
     config: BankConfig,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
 ) -> Result<RunningBank, BankError> {
-    let BankConfig { listen, ledger, api_key, workers } = config;
-    let opened = tokio::task::spawn_blocking(move || Service::open(&ledger, clock, ids)).await??;
-    let service = Arc::new(opened);
+    let BankConfig { listen, ledger, api_key, workers, webhook } = config;
+    let (webhooks, inbox) = Webhooks::new();
+    webhooks.set(webhook)?;
+    let client = webhook::client()?;
+    let open = move || Service::open(&ledger, clock, ids, webhooks);
+    let service = Arc::new(tokio::task::spawn_blocking(open).await??);
     let access = web::Data::new(http::Access::new(api_key.as_deref()));
     let data = web::Data::from(service.clone());
     let bound = HttpServer::new(move || {
@@ -151,6 +172,7 @@ pub async fn start(
     let server = bound.run();
     let handle = server.handle();
     let server = tokio::spawn(server);
+    let sender = tokio::spawn(webhook::deliver(inbox, service.clone(), client));
     tracing::info!(%address, "the bank serves");
-    Ok(RunningBank { address, handle, server, service })
+    Ok(RunningBank { address, handle, server, sender, service })
 }

@@ -1,15 +1,20 @@
 //! The JSON of the answers, in Stripe's shapes. Typed and borrowed: no tree of values is built.
 
-use std::fmt;
-
 use bytes::Bytes;
-use domain::Currency;
-use serde::{Serialize, Serializer};
-use uuid::Uuid;
+use serde::Serialize;
 
-use crate::fact::{Action, CancelReason, CaptureMethod, RefundReason, Refusal, Status};
-use crate::methods::Decline;
-use crate::state::{Answer, Intent, State};
+use crate::fact::{Action, Refusal, Status};
+use crate::state::{Answer, Capture, Intent, Refund, State};
+
+mod event;
+mod json;
+
+pub(crate) use event::{EventText, events};
+pub(crate) use json::{ErrorBody, ErrorJson, IntentJson, PageJson, Tagged, View};
+
+use json::{LedgerLine, RefundJson};
+
+const UNEXPECTED_STATE: &str = "payment_intent_unexpected_state";
 
 /// A complete answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,12 +46,13 @@ pub(crate) fn answer(state: &State, answer: Answer) -> Result<Reply, serde_json:
             Some(intent) => charge(intent),
             None => missing(),
         },
-        Answer::Capture(position) => match intent(position) {
-            Some(intent) => Reply::json(200, &IntentJson::of(intent, Status::Succeeded)),
+        Answer::Capture(position) => match captured(state, position) {
+            Some((intent, view)) => Reply::json(200, &IntentJson::of(intent, view)),
             None => missing(),
         },
-        Answer::Cancel(position) => match intent(position) {
-            Some(intent) => Reply::json(200, &IntentJson::of(intent, Status::Canceled)),
+        // Neither a cancelled nor an expired intent changes its status or what was captured.
+        Answer::Cancel(position) | Answer::Expired(position) => match intent(position) {
+            Some(intent) => Reply::json(200, &IntentJson::of(intent, View::now(intent))),
             None => missing(),
         },
         Answer::Refund(position) => refund(state, position),
@@ -55,7 +61,7 @@ pub(crate) fn answer(state: &State, answer: Answer) -> Result<Reply, serde_json:
 }
 
 fn charge(intent: &Intent) -> Result<Reply, serde_json::Error> {
-    let json = IntentJson::of(intent, intent.first_status());
+    let json = IntentJson::of(intent, View::first(intent));
     let Some(decline) = intent.decline else { return Reply::json(200, &json) };
     let error = ErrorJson {
         decline_code: Some(decline.decline_code()),
@@ -68,30 +74,27 @@ fn charge(intent: &Intent) -> Result<Reply, serde_json::Error> {
 
 /// Writes an intent as it is now.
 pub(crate) fn intent(intent: &Intent) -> Result<Reply, serde_json::Error> {
-    Reply::json(200, &IntentJson::of(intent, intent.status))
+    Reply::json(200, &IntentJson::of(intent, View::now(intent)))
 }
 
 /// Writes a refund.
 pub(crate) fn refund(state: &State, position: usize) -> Result<Reply, serde_json::Error> {
-    let found = state
-        .refund_at(position)
-        .and_then(|refund| Some((refund, state.intents().get(refund.intent)?)));
-    let Some((refund, intent)) = found else { return missing() };
-    Reply::json(
-        200,
-        &RefundJson {
-            id: Tagged("re_", refund.id),
-            object: "refund",
-            amount: refund.amount,
-            charge: Tagged("ch_", intent.id),
-            created: refund.created_s,
-            currency: Lowercase(intent.currency),
-            metadata: Pairs(&refund.metadata),
-            payment_intent: Tagged("pi_", intent.id),
-            reason: refund.reason,
-            status: "succeeded",
-        },
-    )
+    match refunded(state, position) {
+        Some((refund, intent)) => Reply::json(200, &RefundJson::of(refund, intent)),
+        None => missing(),
+    }
+}
+
+/// The capture at a position: its intent, as the capture left it.
+fn captured(state: &State, position: usize) -> Option<(&Intent, View)> {
+    let Capture { intent, captured, status } = *state.capture_at(position)?;
+    Some((state.intents().get(intent)?, View { status, captured }))
+}
+
+/// The refund at a position, and its intent.
+fn refunded(state: &State, position: usize) -> Option<(&Refund, &Intent)> {
+    let refund = state.refund_at(position)?;
+    Some((refund, state.intents().get(refund.intent)?))
 }
 
 /// Writes a refusal about `intent`, which is absent if there is none.
@@ -100,7 +103,7 @@ pub(crate) fn refusal(
     refusal: Refusal,
 ) -> Result<Reply, serde_json::Error> {
     let Some(intent) = intent else { return missing() };
-    let (param, code, message, status) = match refusal {
+    let (param, code, message, view) = match refusal {
         Refusal::NoSuchIntent => return missing(),
         Refusal::WrongStatus { action, status } => {
             let message = format!(
@@ -111,12 +114,23 @@ pub(crate) fn refusal(
                     Action::Refund => "refund",
                 }
             );
-            (None, "payment_intent_unexpected_state", message, Some(status))
+            // What an intent that succeeded has captured is final; a call that is refused for any
+            // other status is refused before anything was captured.
+            let captured = if status == Status::Succeeded { intent.captured } else { 0 };
+            (None, UNEXPECTED_STATE, message, Some(View { status, captured }))
+        }
+        Refusal::PartlyCaptured { captured } => {
+            let message = format!(
+                "You cannot cancel this PaymentIntent because {captured} of it have been captured. \
+                 Release the rest with a final capture of 0."
+            );
+            let view = View { status: Status::RequiresCapture, captured };
+            (None, UNEXPECTED_STATE, message, Some(view))
         }
         Refusal::CaptureOutOfRange { amount, authorised } => {
             let message = format!(
-                "The amount to capture ({amount}) must be at least 1 and at most the amount \
-                 authorised ({authorised})."
+                "The amount to capture ({amount}) must be at least 1 and at most the amount that \
+                 can be captured ({authorised})."
             );
             (Some("amount_to_capture"), "amount_too_large", message, None)
         }
@@ -135,7 +149,7 @@ pub(crate) fn refusal(
     };
     let error = ErrorJson {
         param,
-        payment_intent: status.map(|status| IntentJson::of(intent, status)),
+        payment_intent: view.map(|view| IntentJson::of(intent, view)),
         ..ErrorJson::new("invalid_request_error", Some(code), &message)
     };
     Reply::json(400, &ErrorBody { error })
@@ -155,210 +169,7 @@ fn missing() -> Result<Reply, serde_json::Error> {
 
 /// One line of `GET /ledger`, end of line included.
 pub(crate) fn ledger_line(intent: &Intent, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
-    let line = LedgerLine {
-        payment_intent: Tagged("pi_", intent.id),
-        idempotency_key: intent.key.as_deref(),
-        order_id: intent.order_id(),
-        amount: intent.amount,
-        currency: intent.currency.code(),
-        captured: intent.captured,
-        refunded: intent.refunded,
-        status: intent.status,
-    };
-    serde_json::to_writer(&mut *out, &line)?;
+    serde_json::to_writer(&mut *out, &LedgerLine::of(intent))?;
     out.push(b'\n');
     Ok(())
-}
-
-#[derive(Serialize)]
-struct LedgerLine<'a> {
-    payment_intent: Tagged,
-    idempotency_key: Option<&'a str>,
-    order_id: Option<&'a str>,
-    amount: i64,
-    currency: &'static str,
-    captured: i64,
-    refunded: i64,
-    status: Status,
-}
-
-/// A page of intents.
-#[derive(Serialize)]
-pub(crate) struct PageJson<'a> {
-    /// `list` or `search_result`.
-    pub object: &'static str,
-    /// Path of the call.
-    pub url: &'static str,
-    /// Whether more follow.
-    pub has_more: bool,
-    /// Where the next page of a search begins.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_page: Option<Option<String>>,
-    /// The intents.
-    pub data: Vec<IntentJson<'a>>,
-}
-
-/// Body of every error.
-#[derive(Serialize)]
-pub(crate) struct ErrorBody<'a> {
-    pub error: ErrorJson<'a>,
-}
-
-/// An error.
-#[derive(Serialize)]
-pub(crate) struct ErrorJson<'a> {
-    #[serde(rename = "type")]
-    kind: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    decline_code: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    param: Option<&'a str>,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    charge: Option<Tagged>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    payment_intent: Option<IntentJson<'a>>,
-}
-
-impl<'a> ErrorJson<'a> {
-    /// An error with nothing but its kind, code and message.
-    pub(crate) const fn new(kind: &'a str, code: Option<&'a str>, message: &'a str) -> Self {
-        Self {
-            kind,
-            code,
-            decline_code: None,
-            param: None,
-            message,
-            charge: None,
-            payment_intent: None,
-        }
-    }
-
-    /// The same error about the parameter `param`.
-    pub(crate) const fn about(self, param: Option<&'a str>) -> Self {
-        Self { param, ..self }
-    }
-}
-
-/// A payment intent.
-#[derive(Serialize)]
-pub(crate) struct IntentJson<'a> {
-    id: Tagged,
-    object: &'static str,
-    amount: i64,
-    amount_capturable: i64,
-    amount_received: i64,
-    canceled_at: Option<i64>,
-    cancellation_reason: Option<CancelReason>,
-    capture_method: CaptureMethod,
-    confirmation_method: &'static str,
-    created: i64,
-    currency: Lowercase,
-    last_payment_error: Option<PaymentErrorJson>,
-    latest_charge: Tagged,
-    livemode: bool,
-    metadata: Pairs<'a>,
-    next_action: Option<()>,
-    payment_method: Option<&'a str>,
-    payment_method_types: [&'static str; 1],
-    status: Status,
-}
-
-impl<'a> IntentJson<'a> {
-    /// The intent as it was when it had the status `status`.
-    pub(crate) fn of(intent: &'a Intent, status: Status) -> Self {
-        let canceled = intent.canceled.filter(|_| status == Status::Canceled);
-        Self {
-            id: Tagged("pi_", intent.id),
-            object: "payment_intent",
-            amount: intent.amount,
-            amount_capturable: if status == Status::RequiresCapture { intent.amount } else { 0 },
-            amount_received: if status == Status::Succeeded { intent.captured } else { 0 },
-            canceled_at: canceled.map(|(second, _)| second),
-            cancellation_reason: canceled.and_then(|(_, reason)| reason),
-            capture_method: intent.capture,
-            confirmation_method: "automatic",
-            created: intent.created_s,
-            currency: Lowercase(intent.currency),
-            last_payment_error: intent.decline.map(PaymentErrorJson::of),
-            latest_charge: Tagged("ch_", intent.id),
-            livemode: false,
-            metadata: Pairs(&intent.metadata),
-            next_action: None,
-            payment_method: intent.decline.is_none().then_some(&*intent.method),
-            payment_method_types: ["card"],
-            status,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct PaymentErrorJson {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    code: &'static str,
-    decline_code: &'static str,
-    message: &'static str,
-}
-
-impl PaymentErrorJson {
-    const fn of(decline: Decline) -> Self {
-        Self {
-            kind: "card_error",
-            code: decline.code(),
-            decline_code: decline.decline_code(),
-            message: decline.message(),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct RefundJson<'a> {
-    id: Tagged,
-    object: &'static str,
-    amount: i64,
-    charge: Tagged,
-    created: i64,
-    currency: Lowercase,
-    metadata: Pairs<'a>,
-    payment_intent: Tagged,
-    reason: Option<RefundReason>,
-    status: &'static str,
-}
-
-/// An id as it is written: what it names, then 32 hexadecimal digits.
-#[derive(Clone, Copy)]
-pub(crate) struct Tagged(pub &'static str, pub Uuid);
-
-impl fmt::Display for Tagged {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.0, self.1.simple())
-    }
-}
-
-impl Serialize for Tagged {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
-
-/// A currency as Stripe writes it.
-#[derive(Clone, Copy)]
-struct Lowercase(Currency);
-
-impl Serialize for Lowercase {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&self.0.code().to_ascii_lowercase())
-    }
-}
-
-/// Pairs, written as an object.
-struct Pairs<'a>(&'a [(String, String)]);
-
-impl Serialize for Pairs<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_map(self.0.iter().map(|(name, value)| (name, value)))
-    }
 }

@@ -4,23 +4,23 @@
 //! of the disk by the facts that are being written. Whoever reads them takes note of the last fact
 //! in what was read, and answers once the ledger has reached it. The lock is never held over I/O.
 
+mod reading;
+
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use bytes::Bytes;
 use domain::{Clock, IdSource};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::fact::{Entry, Fact, KeyUse};
-use crate::faults::FaultGate;
+use crate::faults::{After, Before, Fault, FaultGate, Outcome, Plan};
 use crate::journal::{Journal, JournalDown, JournalError, Line};
 use crate::methods::Decline;
-use crate::render::{self, IntentJson, PageJson, Reply};
-use crate::state::{Command, Contradiction, State};
-
-/// Intents written between two looks at the lock when the ledger is streamed.
-const LEDGER_CHUNK_INTENTS: usize = 256;
+use crate::render::{self, Reply};
+use crate::state::{Answer, Command, Contradiction, State};
+use crate::webhook::Webhooks;
 
 /// Why a call has no answer from the books.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +50,7 @@ pub(crate) struct Service {
     books: Mutex<Books>,
     journal: Journal,
     pub(crate) faults: FaultGate,
+    pub(crate) webhooks: Webhooks,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
 }
@@ -75,6 +76,29 @@ pub(crate) struct Turn<'a> {
     key: Option<KeyUse>,
 }
 
+/// What comes of a call.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// Its answer.
+    Plainly(Reply),
+    /// It had no effect, for this happened.
+    Unheard(Before),
+    /// It had its effect, and this happens to its answer.
+    Spoiled(After, Reply),
+}
+
+/// A decision that is in the books and not yet known to be durable.
+struct Settled {
+    reply: Reply,
+    /// The last fact that the answer shows.
+    seq: u64,
+    /// Events that come before the answer.
+    early: Early,
+}
+
+/// Told or dropped once an event has been sent.
+type Early = Vec<oneshot::Receiver<()>>;
+
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if let (Some(key), Ok(mut books)) = (&self.key, self.service.lock()) {
@@ -92,15 +116,12 @@ impl Service {
         ledger: &Path,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdSource>,
+        webhooks: Webhooks,
     ) -> Result<Self, JournalError> {
         let mut state = State::default();
         let journal = Journal::open(ledger, |entry| state.apply(entry).map(|_| ()))?;
-        Ok(Self::new(state, journal, clock, ids))
-    }
-
-    fn new(state: State, journal: Journal, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>) -> Self {
         let books = Mutex::new(Books { state, claimed: HashSet::new() });
-        Self { books, journal, faults: FaultGate::default(), clock, ids }
+        Ok(Self { books, journal, faults: FaultGate::default(), webhooks, clock, ids })
     }
 
     fn lock(&self) -> Result<MutexGuard<'_, Books>, ServiceError> {
@@ -131,33 +152,68 @@ impl Service {
         Ok(Begun::Turn(Turn { service: self, key }))
     }
 
-    /// Carries the command out and answers once the outcome is durable.
+    /// Carries the command out, with the faults that are on, and answers once the outcome is
+    /// durable.
     ///
     /// # Errors
     /// The bank is down. The command may have had its effect.
     pub(crate) async fn execute(
         &self,
         turn: Turn<'_>,
-        mut command: Command,
-    ) -> Result<Reply, ServiceError> {
+        command: Command,
+    ) -> Result<Told, ServiceError> {
         let plan = self.faults.suffer(matches!(command, Command::Charge(_))).await;
-        if let (true, Command::Charge(charge)) = (plan.decline, &mut command) {
-            charge.decline.get_or_insert(Decline::Generic);
+        if let Some(outcome @ Outcome::Unheard(before)) = plan.outcome {
+            self.faults.count(outcome.fault());
+            return Ok(Told::Unheard(before));
         }
-        let (reply, seq) = self.settle(turn.key.clone(), command)?;
+        let Settled { reply, seq, early } = self.settle(turn.key.clone(), command, plan)?;
         drop(turn);
         self.journal.durable(seq).await?;
-        Ok(reply)
+        for event in early {
+            self.faults.count(Fault::WebhookEarly);
+            // Told or dropped: it was sent, or it never will be.
+            let _ = event.await;
+        }
+        Ok(match plan.outcome {
+            // Only an answer that names an amount can name a wrong one.
+            Some(Outcome::Spoiled(After::WrongAmount)) if reply.status != 200 => {
+                Told::Plainly(reply)
+            }
+            Some(outcome @ Outcome::Spoiled(after)) => {
+                self.faults.count(outcome.fault());
+                Told::Spoiled(after, reply)
+            }
+            Some(Outcome::Unheard(_)) | None => Told::Plainly(reply),
+        })
     }
 
     /// Decides, enters the fact into the books and queues its line, in one go. Gives the answer
     /// and the fact that has to be durable before it is sent.
-    fn settle(&self, key: Option<KeyUse>, command: Command) -> Result<(Reply, u64), ServiceError> {
+    fn settle(
+        &self,
+        key: Option<KeyUse>,
+        mut command: Command,
+        plan: Plan,
+    ) -> Result<Settled, ServiceError> {
         let fresh = self.ids.uuid();
-        let at_us = self.clock.now().micros();
+        let at_us = self.now_us();
         let about = command.intent();
         let mut books = self.lock()?;
         let state = &mut books.state;
+        let mut early = Early::new();
+        match &mut command {
+            Command::Charge(charge) if plan.decline && charge.decline.is_none() => {
+                self.faults.count(Fault::Decline);
+                charge.decline = Some(Decline::Generic);
+            }
+            Command::Capture { intent, .. } if plan.expire && state.is_authorised(*intent) => {
+                self.faults.count(Fault::AuthorizationExpired);
+                let expired = Fact::Expired { intent: *intent };
+                early.extend(self.enter(state, at_us, None, expired)?.1);
+            }
+            _ => {}
+        }
         let fact = match state.decide(command, fresh) {
             Ok(fact) => fact,
             Err(refusal) => match about.filter(|id| state.position(*id).is_some()) {
@@ -166,147 +222,80 @@ impl Service {
                 // stays absent: neither needs a line.
                 intent => {
                     let intent = intent.and_then(|id| state.intent(id));
-                    return Ok((render::refusal(intent, refusal)?, state.last_seq()));
+                    let reply = render::refusal(intent, refusal)?;
+                    return Ok(Settled { reply, seq: state.last_seq(), early });
                 }
             },
         };
+        let (answer, events) = self.enter(state, at_us, key, fact)?;
+        early.extend(events);
+        Ok(Settled { reply: render::answer(state, answer)?, seq: state.last_seq(), early })
+    }
+
+    /// Enters a fact into the books and queues its line and its events.
+    fn enter(
+        &self,
+        state: &mut State,
+        at_us: i64,
+        key: Option<KeyUse>,
+        fact: Fact,
+    ) -> Result<(Answer, Early), ServiceError> {
         let seq = state.last_seq() + 1;
+        let is_told = self.webhooks.is_on();
+        let name = key.as_ref().filter(|_| is_told).map(|key| key.key.clone());
         let entry = Entry { seq, at_us, key, fact };
         let line = Line::of(&entry)?;
         let answer = state.apply(entry)?;
         // Should this fail, the books are ahead of the ledger for good. As nothing becomes durable
         // any more, nobody will see it.
         self.journal.append(line)?;
-        Ok((render::answer(state, answer)?, seq))
-    }
-
-    /// The intent `id`; `None` if there is none.
-    ///
-    /// # Errors
-    /// The bank is down.
-    pub(crate) async fn intent(&self, id: Uuid) -> Result<Option<Reply>, ServiceError> {
-        let (reply, seq) = {
-            let books = self.lock()?;
-            let Some(intent) = books.state.intent(id) else { return Ok(None) };
-            (render::intent(intent)?, intent.last_seq)
-        };
-        self.journal.durable(seq).await?;
-        Ok(Some(reply))
-    }
-
-    /// The refund `id`; `None` if there is none.
-    ///
-    /// # Errors
-    /// The bank is down.
-    pub(crate) async fn refund(&self, id: Uuid) -> Result<Option<Reply>, ServiceError> {
-        let (reply, seq) = {
-            let state = &self.lock()?.state;
-            let found = state.refund_position(id);
-            let Some((position, refund)) =
-                found.and_then(|position| Some((position, state.refund_at(position)?)))
-            else {
-                return Ok(None);
-            };
-            (render::refund(state, position)?, refund.seq)
-        };
-        self.journal.durable(seq).await?;
-        Ok(Some(reply))
-    }
-
-    /// Up to `limit` intents, newest first, from the one made before `after`; `None` if there is no
-    /// intent `after`.
-    ///
-    /// # Errors
-    /// The bank is down.
-    pub(crate) async fn list(
-        &self,
-        limit: usize,
-        after: Option<Uuid>,
-    ) -> Result<Option<Reply>, ServiceError> {
-        let (reply, seq) = {
-            let state = &self.lock()?.state;
-            let end = match after {
-                None => state.intents().len(),
-                Some(id) => match state.position(id) {
-                    Some(position) => position,
-                    None => return Ok(None),
-                },
-            };
-            let older = state.intents().iter().take(end).rev();
-            let page = PageJson {
-                object: "list",
-                url: "/v1/payment_intents",
-                has_more: end > limit,
-                next_page: None,
-                data: older.take(limit).map(|found| IntentJson::of(found, found.status)).collect(),
-            };
-            (Reply::json(200, &page)?, state.last_seq())
-        };
-        self.journal.durable(seq).await?;
-        Ok(Some(reply))
-    }
-
-    /// Up to `limit` intents of an order, newest first, after the first `skip`.
-    ///
-    /// # Errors
-    /// The bank is down.
-    pub(crate) async fn search(
-        &self,
-        order_id: &str,
-        limit: usize,
-        skip: usize,
-    ) -> Result<Reply, ServiceError> {
-        let (reply, seq) = {
-            let state = &self.lock()?.state;
-            let mut found = state.intents_of(order_id).rev().skip(skip);
-            let data: Vec<_> = found
-                .by_ref()
-                .take(limit)
-                .map(|intent| IntentJson::of(intent, intent.status))
-                .collect();
-            let has_more = found.next().is_some();
-            let page = PageJson {
-                object: "search_result",
-                url: "/v1/payment_intents/search",
-                has_more,
-                next_page: Some(has_more.then(|| (skip + limit).to_string())),
-                data,
-            };
-            (Reply::json(200, &page)?, state.last_seq())
-        };
-        self.journal.durable(seq).await?;
-        Ok(reply)
-    }
-
-    /// Number of intents.
-    ///
-    /// # Errors
-    /// The books are unusable.
-    pub(crate) fn intent_count(&self) -> Result<usize, ServiceError> {
-        Ok(self.lock()?.state.intents().len())
-    }
-
-    /// Ledger lines of the intents from position `from` on, oldest first, and the position after
-    /// the last of them. Each line is true at the moment it is written.
-    ///
-    /// # Errors
-    /// The bank is down.
-    pub(crate) async fn ledger_chunk(
-        &self,
-        from: usize,
-        end: usize,
-    ) -> Result<(Bytes, usize), ServiceError> {
-        let (lines, seq, next) = {
-            let state = &self.lock()?.state;
-            let next = end.min(from.saturating_add(LEDGER_CHUNK_INTENTS));
-            let mut lines = Vec::new();
-            for intent in state.intents().get(from..next).unwrap_or_default() {
-                render::ledger_line(intent, &mut lines)?;
+        let mut early = Early::new();
+        if is_told {
+            let created_s = at_us.div_euclid(1_000_000);
+            let ids = || self.ids.uuid();
+            for event in render::events(state, answer, created_s, name.as_deref(), &ids)? {
+                let plan = self.faults.event();
+                if plan.lost {
+                    self.faults.count(Fault::WebhookLost);
+                } else {
+                    early.extend(self.webhooks.queue(seq, event, plan));
+                }
             }
-            (Bytes::from(lines), state.last_seq(), next)
+        }
+        Ok((answer, early))
+    }
+
+    /// Lets every authorisation that waits for a capture expire, durably. Gives their number.
+    ///
+    /// # Errors
+    /// The bank is down. Some of them may have expired.
+    pub(crate) async fn expire_authorisations(&self) -> Result<usize, ServiceError> {
+        self.journal.check()?;
+        let at_us = self.now_us();
+        let (count, seq) = {
+            let state = &mut self.lock()?.state;
+            let waiting: Vec<Uuid> = state.authorised().collect();
+            for intent in &waiting {
+                self.enter(state, at_us, None, Fact::Expired { intent: *intent })?;
+            }
+            (waiting.len(), state.last_seq())
         };
         self.journal.durable(seq).await?;
-        Ok((lines, next))
+        self.faults.count_many(Fault::ExpireAuthorizations, count as u64);
+        Ok(count)
+    }
+
+    /// The present moment, in microseconds since the Unix epoch.
+    pub(crate) fn now_us(&self) -> i64 {
+        self.clock.now().micros()
+    }
+
+    /// Waits until the fact at `seq` is durable.
+    ///
+    /// # Errors
+    /// The bank is down.
+    pub(crate) async fn durable(&self, seq: u64) -> Result<(), ServiceError> {
+        Ok(self.journal.durable(seq).await?)
     }
 
     /// Whether calls can be carried out.

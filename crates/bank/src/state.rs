@@ -1,189 +1,22 @@
 //! The books: plain data, and two functions on them. [`State::decide`] says what a command comes
 //! to, [`State::apply`] enters a fact. Neither performs I/O, reads a clock or draws an id.
 //!
-//! **Invariant:** for every intent `0 ≤ refunded ≤ captured ≤ amount`, and only an intent that
-//! [`Status::Succeeded`] has captured anything.
+//! **Invariant:** for every intent `0 ≤ refunded ≤ captured ≤ amount`. Only an intent that
+//! [`Status::Succeeded`], or that still [`Status::RequiresCapture`] of the rest, has captured
+//! anything; one that succeeded has.
+
+mod entries;
+mod rules;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::Currency;
 use uuid::Uuid;
 
-use crate::fact::{
-    Action, CancelReason, CaptureMethod, Charged, Entry, Fact, Fingerprint, KeyUse, RefundReason,
-    Refunded, Refusal, Status,
-};
-use crate::methods::Decline;
+use crate::fact::{CancelReason, Charged, Entry, Fact, KeyUse, Refunded, Refusal, Status};
+use rules::{cancellable, capturable, order_id, refundable};
 
-/// What a caller wants.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Create and confirm a payment intent.
-    Charge(Charge),
-    /// Take authorised money.
-    Capture {
-        /// The intent.
-        intent: Uuid,
-        /// Amount in minor units; all that is authorised if absent.
-        amount: Option<i64>,
-    },
-    /// Cancel an intent that has taken no money.
-    Cancel {
-        /// The intent.
-        intent: Uuid,
-        /// The caller's reason.
-        reason: Option<CancelReason>,
-    },
-    /// Give captured money back.
-    Refund {
-        /// The intent.
-        intent: Uuid,
-        /// Amount in minor units; all that is left if absent.
-        amount: Option<i64>,
-        /// The caller's reason.
-        reason: Option<RefundReason>,
-        /// The caller's own pairs.
-        metadata: Vec<(String, String)>,
-    },
-}
-
-impl Command {
-    /// The intent it is about; `None` for a charge, which makes a new one.
-    #[must_use]
-    pub const fn intent(&self) -> Option<Uuid> {
-        match self {
-            Self::Charge(_) => None,
-            Self::Capture { intent, .. }
-            | Self::Cancel { intent, .. }
-            | Self::Refund { intent, .. } => Some(*intent),
-        }
-    }
-}
-
-/// A charge as asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Charge {
-    /// Amount in minor units, at least 1.
-    pub amount: i64,
-    /// Currency of the amount.
-    pub currency: Currency,
-    /// Payment method, as the caller named it.
-    pub method: String,
-    /// When the money is to be taken.
-    pub capture: CaptureMethod,
-    /// The caller's own pairs.
-    pub metadata: Vec<(String, String)>,
-    /// Set if the card's issuer says no.
-    pub decline: Option<Decline>,
-}
-
-/// A payment intent, as the facts so far make it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Intent {
-    /// Its id.
-    pub id: Uuid,
-    /// Creation, in seconds since the Unix epoch.
-    pub created_s: i64,
-    /// Amount asked for, in minor units.
-    pub amount: i64,
-    /// Currency of all its amounts.
-    pub currency: Currency,
-    /// Payment method.
-    pub method: Box<str>,
-    /// When the money is taken.
-    pub capture: CaptureMethod,
-    /// The caller's own pairs.
-    pub metadata: Box<[(String, String)]>,
-    /// Set if the issuer said no.
-    pub decline: Option<Decline>,
-    /// Status now.
-    pub status: Status,
-    /// Amount captured, in minor units.
-    pub captured: i64,
-    /// Amount given back, in minor units.
-    pub refunded: i64,
-    /// Cancellation, in seconds since the Unix epoch, and its reason.
-    pub canceled: Option<(i64, Option<CancelReason>)>,
-    /// Idempotency key of the call that made it.
-    pub key: Option<Arc<str>>,
-    /// Place in the ledger of the last fact that changed it.
-    pub last_seq: u64,
-}
-
-impl Intent {
-    /// Status it had when it was created.
-    #[must_use]
-    pub const fn first_status(&self) -> Status {
-        match (self.decline, self.capture) {
-            (Some(_), _) => Status::RequiresPaymentMethod,
-            (None, CaptureMethod::Automatic) => Status::Succeeded,
-            (None, CaptureMethod::Manual) => Status::RequiresCapture,
-        }
-    }
-
-    /// The order it pays for, if the caller said so in `metadata[order_id]`.
-    #[must_use]
-    pub fn order_id(&self) -> Option<&str> {
-        order_id(&self.metadata)
-    }
-}
-
-/// A refund.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refund {
-    /// Its id.
-    pub id: Uuid,
-    /// Position of its intent.
-    pub intent: usize,
-    /// Creation, in seconds since the Unix epoch.
-    pub created_s: i64,
-    /// Amount given back, in minor units.
-    pub amount: i64,
-    /// The caller's reason.
-    pub reason: Option<RefundReason>,
-    /// The caller's own pairs.
-    pub metadata: Box<[(String, String)]>,
-    /// Place in the ledger.
-    pub seq: u64,
-}
-
-/// What a call came to. The position of an intent or a refund never changes, and what an answer
-/// shows of it does not either, so the same answer is written the same way for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// The intent as it was when it was created.
-    Charge(usize),
-    /// The intent as it is after its capture.
-    Capture(usize),
-    /// The intent as it is after its cancellation.
-    Cancel(usize),
-    /// The refund.
-    Refund(usize),
-    /// A refusal about an intent.
-    Refused(usize, Refusal),
-}
-
-/// The answer kept for an idempotency key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// Place in the ledger of the fact behind the answer.
-    pub seq: u64,
-    /// The request it answers.
-    pub request: Fingerprint,
-    /// The answer.
-    pub answer: Answer,
-}
-
-/// A fact that cannot have happened after the facts before it.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("fact {seq} contradicts the facts before it: {why}")]
-pub struct Contradiction {
-    /// Place of the fact in the ledger.
-    pub seq: u64,
-    /// What is wrong.
-    pub why: String,
-}
+pub use entries::{Answer, Capture, Charge, Command, Contradiction, Intent, Kept, Refund};
 
 /// The books of the bank.
 #[derive(Debug, Default, PartialEq)]
@@ -191,6 +24,7 @@ pub struct State {
     intents: Vec<Intent>,
     intent_by_id: HashMap<Uuid, usize>,
     intents_by_order: HashMap<Box<str>, Vec<usize>>,
+    captures: Vec<Capture>,
     refunds: Vec<Refund>,
     refund_by_id: HashMap<Uuid, usize>,
     kept: HashMap<Arc<str>, Kept>,
@@ -228,6 +62,24 @@ impl State {
         positions.iter().filter_map(|position| self.intents.get(*position))
     }
 
+    /// Whether the intent `id` waits for a capture.
+    #[must_use]
+    pub fn is_authorised(&self, id: Uuid) -> bool {
+        self.intent(id).is_some_and(|found| found.status == Status::RequiresCapture)
+    }
+
+    /// The intents whose authorisation waits for a capture, oldest first.
+    pub fn authorised(&self) -> impl Iterator<Item = Uuid> {
+        let waiting = self.intents.iter().filter(|found| found.status == Status::RequiresCapture);
+        waiting.map(|found| found.id)
+    }
+
+    /// The capture at a position.
+    #[must_use]
+    pub fn capture_at(&self, position: usize) -> Option<&Capture> {
+        self.captures.get(position)
+    }
+
     /// The refund at a position.
     #[must_use]
     pub fn refund_at(&self, position: usize) -> Option<&Refund> {
@@ -261,9 +113,10 @@ impl State {
                 metadata: charge.metadata,
                 decline: charge.decline,
             }),
-            Command::Capture { intent, amount } => {
+            Command::Capture { intent, amount, keeps_rest } => {
                 let found = self.intent(intent).ok_or(Refusal::NoSuchIntent)?;
-                Fact::Captured { intent, amount: capturable(found, amount)? }
+                let amount = capturable(found, amount, keeps_rest)?;
+                Fact::Captured { intent, amount, keeps_rest }
             }
             Command::Cancel { intent, reason } => {
                 cancellable(self.intent(intent).ok_or(Refusal::NoSuchIntent)?)?;
@@ -297,7 +150,7 @@ impl State {
             Some(KeyUse { key, request }) => (Some(Arc::from(key)), Some(request)),
             None => (None, None),
         };
-        let at = Moment { seq, second: at_us.div_euclid(1_000_000) };
+        let at = Moment { seq, at_us };
         let answer = self.enter(at, key.clone(), fact).map_err(wrong)?;
         if let (Some(key), Some(request)) = (key, request) {
             self.kept.insert(key, Kept { seq, request, answer });
@@ -309,21 +162,26 @@ impl State {
     fn enter(&mut self, at: Moment, key: Option<Arc<str>>, fact: Fact) -> Result<Answer, String> {
         match fact {
             Fact::Charged(charged) => self.enter_charge(at, key, charged),
-            Fact::Captured { intent, amount } => {
+            Fact::Captured { intent, amount, keeps_rest } => {
                 let (position, found) = self.touch(intent)?;
-                found.captured = capturable(found, Some(amount)).map_err(text)?;
-                found.status = Status::Succeeded;
+                found.captured += capturable(found, Some(amount), keeps_rest).map_err(text)?;
+                if !keeps_rest {
+                    found.status = Status::Succeeded;
+                }
                 found.last_seq = at.seq;
-                Ok(Answer::Capture(position))
+                let (captured, status) = (found.captured, found.status);
+                self.captures.push(Capture { intent: position, captured, status });
+                Ok(Answer::Capture(self.captures.len() - 1))
             }
             Fact::Canceled { intent, reason } => {
                 let (position, found) = self.touch(intent)?;
                 cancellable(found).map_err(text)?;
                 found.status = Status::Canceled;
-                found.canceled = Some((at.second, reason));
+                found.canceled = Some((at.second(), reason));
                 found.last_seq = at.seq;
                 Ok(Answer::Cancel(position))
             }
+            Fact::Expired { intent } => self.enter_expiry(at, intent),
             Fact::Refunded(refunded) => self.enter_refund(at, refunded),
             Fact::Refused { intent, refusal } => {
                 let (position, _) = self.touch(intent)?;
@@ -351,7 +209,7 @@ impl State {
         }
         let mut intent = Intent {
             id: charged.intent,
-            created_s: at.second,
+            created_us: at.at_us,
             amount: charged.amount,
             currency: charged.currency,
             method: charged.method.into_boxed_str(),
@@ -373,6 +231,21 @@ impl State {
         Ok(Answer::Charge(position))
     }
 
+    fn enter_expiry(&mut self, at: Moment, intent: Uuid) -> Result<Answer, String> {
+        let (position, found) = self.touch(intent)?;
+        if found.status != Status::RequiresCapture {
+            return Err(format!("an authorisation expired whose status is {}", found.status));
+        }
+        if found.captured > 0 {
+            found.status = Status::Succeeded;
+        } else {
+            found.status = Status::Canceled;
+            found.canceled = Some((at.second(), Some(CancelReason::Automatic)));
+        }
+        found.last_seq = at.seq;
+        Ok(Answer::Expired(position))
+    }
+
     fn enter_refund(&mut self, at: Moment, refunded: Refunded) -> Result<Answer, String> {
         let position = self.refunds.len();
         if self.refund_by_id.contains_key(&refunded.refund) {
@@ -386,7 +259,7 @@ impl State {
         self.refunds.push(Refund {
             id: refunded.refund,
             intent,
-            created_s: at.second,
+            created_s: at.second(),
             amount,
             reason: refunded.reason,
             metadata: refunded.metadata.into_boxed_slice(),
@@ -407,54 +280,17 @@ impl State {
 #[derive(Clone, Copy)]
 struct Moment {
     seq: u64,
-    second: i64,
+    at_us: i64,
+}
+
+impl Moment {
+    const fn second(self) -> i64 {
+        self.at_us.div_euclid(1_000_000)
+    }
 }
 
 fn text(refusal: Refusal) -> String {
     refusal.to_string()
-}
-
-fn order_id(metadata: &[(String, String)]) -> Option<&str> {
-    metadata.iter().find(|(name, _)| name == "order_id").map(|(_, value)| value.as_str())
-}
-
-/// The amount that a capture takes.
-fn capturable(intent: &Intent, amount: Option<i64>) -> Result<i64, Refusal> {
-    if intent.status != Status::RequiresCapture {
-        return Err(Refusal::WrongStatus { action: Action::Capture, status: intent.status });
-    }
-    let amount = amount.unwrap_or(intent.amount);
-    if (1..=intent.amount).contains(&amount) {
-        Ok(amount)
-    } else {
-        Err(Refusal::CaptureOutOfRange { amount, authorised: intent.amount })
-    }
-}
-
-fn cancellable(intent: &Intent) -> Result<(), Refusal> {
-    match intent.status {
-        Status::RequiresCapture | Status::RequiresPaymentMethod => Ok(()),
-        status @ (Status::Succeeded | Status::Canceled) => {
-            Err(Refusal::WrongStatus { action: Action::Cancel, status })
-        }
-    }
-}
-
-/// The amount that a refund gives back.
-fn refundable(intent: &Intent, amount: Option<i64>) -> Result<i64, Refusal> {
-    if intent.status != Status::Succeeded {
-        return Err(Refusal::WrongStatus { action: Action::Refund, status: intent.status });
-    }
-    let left = intent.captured - intent.refunded;
-    if left == 0 {
-        return Err(Refusal::AlreadyRefunded);
-    }
-    let amount = amount.unwrap_or(left);
-    if (1..=left).contains(&amount) {
-        Ok(amount)
-    } else {
-        Err(Refusal::RefundOutOfRange { amount, left })
-    }
 }
 
 #[cfg(test)]

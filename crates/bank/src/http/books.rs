@@ -5,7 +5,7 @@ use futures_util::stream;
 
 use super::Body;
 use super::error::ApiError;
-use crate::faults::{DELAY_MS_MAX, Faults};
+use crate::faults::Faults;
 use crate::service::{Service, ServiceError};
 
 /// The books, one line for each payment intent that exists when the call comes, oldest first. They
@@ -27,7 +27,13 @@ pub(super) async fn faults(service: web::Data<Service>) -> HttpResponse {
     HttpResponse::Ok().json(service.faults.faults())
 }
 
-/// Replaces the faults. 200 with the new ones; 400 unknown or out of range.
+/// How often each fault has happened since the bank started.
+pub(super) async fn fired(service: web::Data<Service>) -> HttpResponse {
+    HttpResponse::Ok().json(service.faults.fired())
+}
+
+/// Replaces the faults. 200 with the new ones; 400 unknown or out of range; 500 the ledger has
+/// failed and authorisations were to expire.
 pub(super) async fn set_faults(
     body: Body,
     service: web::Data<Service>,
@@ -35,13 +41,16 @@ pub(super) async fn set_faults(
     let body = body.map_err(|error| ApiError::body(&error))?;
     let faults: Faults = serde_json::from_slice(&body)
         .map_err(|error| ApiError::invalid(None, None, format!("Invalid faults: {error}")))?;
-    if faults.delay_ms > DELAY_MS_MAX {
-        let message = format!("The delay is at most {DELAY_MS_MAX} ms.");
-        return Err(ApiError::invalid(None, Some("delay_ms"), message));
-    }
+    faults.check().map_err(|error| {
+        ApiError::invalid(None, error.setting(), format!("Invalid faults: {error}."))
+    })?;
     service.faults.set(faults);
     tracing::info!(?faults, "the bank's faults were set");
-    Ok(HttpResponse::Ok().json(faults))
+    if faults.expire_authorizations {
+        let expired = service.expire_authorisations().await?;
+        tracing::info!(expired, "authorisations were made to expire");
+    }
+    Ok(HttpResponse::Ok().json(service.faults.faults()))
 }
 
 /// 200 while calls can be carried out, 500 after the ledger has failed.

@@ -70,6 +70,22 @@ impl ApiError {
         Self { status: StatusCode::UNAUTHORIZED, ..Self::invalid(None, None, message) }
     }
 
+    /// The bank failed, or makes believe so: 500.
+    pub(super) fn inside() -> Self {
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            kind: "api_error",
+            ..Self::invalid(None, None, "An error occurred inside the bank.")
+        }
+    }
+
+    /// Too many calls: 429.
+    pub(super) fn rate_limited() -> Self {
+        let message = "Too many requests hit the bank too quickly. Try again later.";
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        Self { status, ..Self::invalid(Some("rate_limit"), None, message) }
+    }
+
     /// No such route: 404.
     pub(super) fn unknown_url(method: &str, path: &str) -> Self {
         let message = format!("Unrecognized request URL ({method}: {path}).");
@@ -102,11 +118,7 @@ impl From<ServiceError> for ApiError {
             | ServiceError::Json(_)
             | ServiceError::Poisoned => {
                 tracing::error!(error = %Chain(&error), "the bank cannot answer");
-                Self {
-                    status: StatusCode::INTERNAL_SERVER_ERROR,
-                    kind: "api_error",
-                    ..Self::invalid(None, None, "An error occurred inside the bank.")
-                }
+                Self::inside()
             }
         }
     }

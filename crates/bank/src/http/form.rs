@@ -81,18 +81,18 @@ impl Form {
         self.get(name).ok_or_else(|| ApiError::parameter_missing(name))
     }
 
-    /// The amount in the parameter `name`, in minor units.
+    /// The amount in the parameter `name`, in minor units, at least `least`.
     ///
     /// # Errors
-    /// 400 if it is no whole number from 1 to the largest amount.
-    pub(super) fn amount(&self, name: &str) -> Result<Option<i64>, ApiError> {
+    /// 400 if it is no whole number from `least` to the largest amount.
+    pub(super) fn amount(&self, name: &str, least: i64) -> Result<Option<i64>, ApiError> {
         let Some(text) = self.get(name) else { return Ok(None) };
         let invalid = |code, message| Err(ApiError::invalid(Some(code), Some(name), message));
         match text.parse::<i64>() {
             Err(_) => invalid("parameter_invalid_integer", format!("Invalid integer: {text}")),
-            Ok(amount) if amount < 1 => invalid(
+            Ok(amount) if amount < least => invalid(
                 "parameter_invalid_integer",
-                "This value must be greater than or equal to 1.".to_owned(),
+                format!("This value must be greater than or equal to {least}."),
             ),
             Ok(amount) if amount > domain::AMOUNT_MAX_MINOR => {
                 let max = domain::AMOUNT_MAX_MINOR;
@@ -114,6 +114,18 @@ impl Form {
         let word: StrDeserializer<'a, NoSuchVariant> = word.into_deserializer();
         T::deserialize(word).map(Some).map_err(|error| {
             ApiError::invalid(None, Some(name), format!("Invalid {name}: {error}"))
+        })
+    }
+
+    /// The parameter `name` as `true` or `false`.
+    ///
+    /// # Errors
+    /// 400 if it is anything else.
+    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, ApiError> {
+        let parsed = self.get(name).map(str::parse).transpose();
+        parsed.map_err(|_| {
+            let message = format!("Invalid boolean: {}", self.get(name).unwrap_or_default());
+            ApiError::invalid(None, Some(name), message)
         })
     }
 
@@ -178,7 +190,7 @@ mod tests {
             "metadata%5Bz%5D=1&metadata%5Border_id%5D=a+b&amount=100",
         ] {
             let form = form(text);
-            assert_eq!(form.amount("amount").unwrap(), Some(100));
+            assert_eq!(form.amount("amount", 1).unwrap(), Some(100));
             let pairs = form.metadata().unwrap();
             assert_eq!(
                 pairs,
@@ -200,10 +212,10 @@ mod tests {
     #[test]
     fn amounts_are_whole_and_positive() {
         for wrong in ["0", "-1", "1.5", "1e3", "x", "9223372036854775808", "1000000000001"] {
-            assert!(form(&format!("amount={wrong}")).amount("amount").is_err(), "{wrong}");
+            assert!(form(&format!("amount={wrong}")).amount("amount", 1).is_err(), "{wrong}");
         }
-        assert_eq!(form("amount=").amount("amount").unwrap(), None);
-        let max = form("amount=1000000000000").amount("amount").unwrap();
+        assert_eq!(form("amount=").amount("amount", 1).unwrap(), None);
+        let max = form("amount=1000000000000").amount("amount", 1).unwrap();
         assert_eq!(max, Some(domain::AMOUNT_MAX_MINOR));
     }
 

@@ -48,7 +48,8 @@ pub(super) async fn create(
     write(&service, &request, body, |form| charge(form).map(Command::Charge)).await
 }
 
-/// Captures. 200; 400 wrong status, more than authorised; 404 no such intent.
+/// Captures all or a part; `final_capture=false` keeps the rest for later captures, else it is
+/// released. 200; 400 wrong status, more than authorised; 404 no such intent.
 pub(super) async fn capture(
     _: Caller,
     id: web::Path<String>,
@@ -57,14 +58,15 @@ pub(super) async fn capture(
     service: web::Data<Service>,
 ) -> Result<HttpResponse, ApiError> {
     write(&service, &request, body, |form| {
-        form.only(&["amount_to_capture", "expand[]"])?;
-        let amount = form.amount("amount_to_capture")?;
-        Ok(Command::Capture { intent: resource(&id)?, amount })
+        form.only(&["amount_to_capture", "final_capture", "expand[]"])?;
+        let amount = form.amount("amount_to_capture", 0)?;
+        let keeps_rest = form.flag("final_capture")? == Some(false);
+        Ok(Command::Capture { intent: resource(&id)?, amount, keeps_rest })
     })
     .await
 }
 
-/// Cancels. 200; 400 wrong status; 404 no such intent.
+/// Cancels. 200; 400 wrong status, captured in part; 404 no such intent.
 pub(super) async fn cancel(
     _: Caller,
     id: web::Path<String>,
@@ -147,7 +149,7 @@ fn order_of_query(query: &str) -> Option<&str> {
 
 fn charge(form: &Form) -> Result<Charge, ApiError> {
     form.only(CREATE)?;
-    let amount = form.amount("amount")?.ok_or_else(|| ApiError::parameter_missing("amount"))?;
+    let amount = form.amount("amount", 1)?.ok_or_else(|| ApiError::parameter_missing("amount"))?;
     let code = form.require("currency")?;
     let currency = domain::parse_currency(&code.to_ascii_uppercase())
         .filter(|currency| !currency.is_special() && !currency.is_fund())

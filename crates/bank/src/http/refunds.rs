@@ -26,7 +26,7 @@ fn refund(form: &Form) -> Result<Command, ApiError> {
     let intent = parse_id("pi_", id).ok_or_else(|| {
         ApiError::no_such(StatusCode::NOT_FOUND, "payment_intent", id, "payment_intent")
     })?;
-    let amount = form.amount("amount")?;
+    let amount = form.amount("amount", 1)?;
     let reason = form.choice("reason")?;
     Ok(Command::Refund { intent, amount, reason, metadata: form.metadata()? })
 }

@@ -3,6 +3,7 @@ use crate::fact::{CaptureMethod, Fingerprint};
 use crate::faults::Faults;
 use crate::journal::Disk;
 use crate::state::Charge;
+use crate::webhook::{self, Inbox, WebhookConfig};
 use domain::{Currency, Timestamp};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,6 +47,7 @@ struct Held {
     service: Service,
     appends: mpsc::Receiver<()>,
     syncs: mpsc::Sender<io::Result<()>>,
+    inbox: Inbox,
 }
 
 fn held() -> Held {
@@ -53,7 +55,16 @@ fn held() -> Held {
     let (syncs, sync) = mpsc::channel();
     let journal = Journal::on(HeldDisk { appended, sync });
     let ids = Arc::new(Counting::default());
-    Held { service: Service::new(State::default(), journal, Arc::new(Still), ids), appends, syncs }
+    let (webhooks, inbox) = Webhooks::new();
+    let service = Service {
+        books: Mutex::default(),
+        journal,
+        faults: FaultGate::default(),
+        webhooks,
+        clock: Arc::new(Still),
+        ids,
+    };
+    Held { service, appends, syncs, inbox }
 }
 
 /// A bank whose disk is always done at once.
@@ -74,6 +85,15 @@ fn charge() -> Command {
         metadata: vec![("order_id".to_owned(), "o-1".to_owned())],
         decline: None,
     })
+}
+
+/// Carries out a call that nothing goes wrong with.
+async fn plainly(service: &Service, key: Option<KeyUse>, command: Command) -> Reply {
+    match service.execute(turn(service, key), command).await {
+        Ok(Told::Plainly(reply)) => reply,
+        Ok(told) => panic!("{told:?}"),
+        Err(error) => panic!("{error}"),
+    }
 }
 
 fn turn(service: &Service, key: Option<KeyUse>) -> Turn<'_> {
@@ -98,7 +118,7 @@ fn text(reply: &Reply) -> &str {
 
 #[tokio::test]
 async fn nothing_is_shown_before_it_is_durable() {
-    let Held { service, appends, syncs } = held();
+    let Held { service, appends, syncs, .. } = held();
     let charging = service.execute(turn(&service, key("k", "/a")), charge());
     let mut charging = std::pin::pin!(charging);
     // Polled once, the charge is decided and waits for the disk.
@@ -115,7 +135,7 @@ async fn nothing_is_shown_before_it_is_durable() {
     assert!(matches!(service.begin(key("k", "/a")), Err(ServiceError::KeyInUse)));
 
     syncs.send(Ok(())).unwrap();
-    let reply = charging.await.unwrap();
+    let Told::Plainly(reply) = charging.await.unwrap() else { panic!("no answer") };
     assert_eq!(reply.status, 200);
     assert_eq!(reading.await.unwrap().unwrap(), reply);
     assert!(text(&listing.await.unwrap().unwrap()).contains(text(&reply)));
@@ -143,8 +163,7 @@ async fn a_key_is_claimed_while_its_call_runs_and_free_if_it_comes_to_nothing() 
     assert!(matches!(service.begin(key("k", "/a")), Err(ServiceError::KeyInUse)));
     drop(turn(&service, key("other", "/a")));
     drop(first);
-    let again = turn(&service, key("k", "/b"));
-    let reply = service.execute(again, charge()).await.unwrap();
+    let reply = plainly(&service, key("k", "/b"), charge()).await;
     assert_eq!(replay(&service, key("k", "/b")), reply);
     assert!(matches!(service.begin(key("k", "/a")), Err(ServiceError::KeyReused)));
 }
@@ -164,9 +183,11 @@ async fn an_answer_stays_as_it_was_when_the_books_go_on() {
     let steps = [
         ("authorise", manual),
         ("refund too early", refund(None)),
-        ("capture", Command::Capture { intent, amount: Some(60) }),
-        ("capture twice", Command::Capture { intent, amount: None }),
+        ("capture a part", Command::Capture { intent, amount: Some(25), keeps_rest: true }),
         ("cancel too late", Command::Cancel { intent, reason: None }),
+        ("capture the rest", Command::Capture { intent, amount: Some(35), keeps_rest: false }),
+        ("capture twice", Command::Capture { intent, amount: None, keeps_rest: false }),
+        ("cancel even later", Command::Cancel { intent, reason: None }),
         ("refund a part", refund(Some(20))),
         ("refund too much", refund(Some(41))),
         ("refund the rest", refund(None)),
@@ -174,11 +195,11 @@ async fn an_answer_stays_as_it_was_when_the_books_go_on() {
     ];
     let mut replies = Vec::new();
     for (name, command) in steps {
-        let reply = service.execute(turn(&service, key(name, name)), command).await.unwrap();
+        let reply = plainly(&service, key(name, name), command).await;
         replies.push((name, reply));
     }
     let statuses: Vec<u16> = replies.iter().map(|(_, reply)| reply.status).collect();
-    assert_eq!(statuses, [200, 400, 200, 400, 400, 200, 400, 200, 400]);
+    assert_eq!(statuses, [200, 400, 200, 400, 200, 400, 400, 200, 400, 200, 400]);
     for (name, reply) in replies {
         assert_eq!(replay(&service, key(name, name)), reply, "{name}");
     }
@@ -188,7 +209,7 @@ async fn an_answer_stays_as_it_was_when_the_books_go_on() {
 async fn an_absent_intent_leaves_no_trace() {
     let service = quick();
     let absent = Command::Cancel { intent: Uuid::from_u128(99), reason: None };
-    let reply = service.execute(turn(&service, key("k", "/a")), absent).await.unwrap();
+    let reply = plainly(&service, key("k", "/a"), absent).await;
     assert_eq!(reply.status, 404);
     assert_eq!(service.lock().unwrap().state.last_seq(), 0);
     drop(turn(&service, key("k", "/b")));
@@ -197,7 +218,7 @@ async fn an_absent_intent_leaves_no_trace() {
 #[tokio::test]
 async fn a_delayed_call_holds_its_key_and_has_no_effect_yet() {
     let service = quick();
-    service.faults.set(Faults { delay_ms: 600_000, decline_every: 0 });
+    service.faults.set(Faults { delay_ms: 600_000, ..Faults::default() });
     {
         let mut charging =
             std::pin::pin!(service.execute(turn(&service, key("k", "/a")), charge()));
@@ -206,8 +227,8 @@ async fn a_delayed_call_holds_its_key_and_has_no_effect_yet() {
         assert!(matches!(service.begin(key("k", "/a")), Err(ServiceError::KeyInUse)));
     }
     // The caller went away during the delay: no effect, and the key is free.
-    service.faults.set(Faults { delay_ms: 1, decline_every: 0 });
-    let reply = service.execute(turn(&service, key("k", "/a")), charge()).await.unwrap();
+    service.faults.set(Faults { delay_ms: 1, ..Faults::default() });
+    let reply = plainly(&service, key("k", "/a"), charge()).await;
     assert_eq!(reply.status, 200);
     assert_eq!(service.intent_count().unwrap(), 1);
 }
@@ -215,12 +236,39 @@ async fn a_delayed_call_holds_its_key_and_has_no_effect_yet() {
 #[tokio::test]
 async fn every_nth_charge_is_declined_and_the_decline_is_kept() {
     let service = quick();
-    service.faults.set(Faults { delay_ms: 0, decline_every: 2 });
+    service.faults.set(Faults { decline_every: 2, ..Faults::default() });
     let mut statuses = Vec::new();
     for name in ["1", "2", "3", "4"] {
-        let reply = service.execute(turn(&service, key(name, "/a")), charge()).await.unwrap();
+        let reply = plainly(&service, key(name, "/a"), charge()).await;
         assert_eq!(replay(&service, key(name, "/a")), reply);
         statuses.push(reply.status);
     }
     assert_eq!(statuses, [200, 402, 200, 402]);
+}
+
+#[tokio::test]
+async fn an_event_of_a_fact_that_did_not_become_durable_is_not_sent() {
+    // Fails if another test was first, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let Held { service, syncs, inbox, .. } = held();
+    let shop = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    shop.set_nonblocking(true).unwrap();
+    let url = format!("http://{}/", shop.local_addr().unwrap());
+    service.webhooks.set(Some(WebhookConfig { url, secret: "whsec".to_owned() })).unwrap();
+    let service = Arc::new(service);
+    let pending = || serde_json::to_value(service.webhooks.status()).unwrap()["pending"].clone();
+    {
+        let mut charging = std::pin::pin!(service.execute(turn(&service, None), charge()));
+        // Polled once, the charge is decided and waits for the disk, its event for a sender.
+        assert!(futures_util::poll!(charging.as_mut()).is_pending());
+        assert_eq!(pending(), 1);
+        tokio::spawn(webhook::deliver(inbox, service.clone(), webhook::client().unwrap()));
+        syncs.send(Err(io::Error::other("gone"))).unwrap();
+        assert!(matches!(charging.await, Err(ServiceError::Down(_))));
+    }
+    while pending() != 0 {
+        assert!(shop.accept().is_err(), "it was told");
+        tokio::task::yield_now().await;
+    }
+    assert!(shop.accept().is_err(), "it was told");
 }

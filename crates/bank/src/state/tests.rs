@@ -1,6 +1,9 @@
 //! Every transition of the books, the arithmetic of refunds and the keeping of answers.
 
 use super::*;
+use crate::fact::{Action, CaptureMethod, Fingerprint};
+use crate::methods::Decline;
+use domain::Currency;
 use proptest::prelude::*;
 
 const AT_US: i64 = 1_700_000_000_000_000;
@@ -21,7 +24,11 @@ fn charge(amount: i64, capture: CaptureMethod, decline: Option<Decline>) -> Comm
 }
 
 fn capture(intent: u128, amount: Option<i64>) -> Command {
-    Command::Capture { intent: id(intent), amount }
+    Command::Capture { intent: id(intent), amount, keeps_rest: false }
+}
+
+fn capture_part(intent: u128, amount: Option<i64>) -> Command {
+    Command::Capture { intent: id(intent), amount, keeps_rest: true }
 }
 
 fn cancel(intent: u128) -> Command {
@@ -148,6 +155,73 @@ fn a_capture_takes_at_most_what_is_authorised_and_releases_the_rest() {
 }
 
 #[test]
+fn an_authorised_amount_is_captured_in_parts_until_the_final_one() {
+    let mut state = books(Status::RequiresCapture);
+    let out_of = |amount, authorised| Err(Refusal::CaptureOutOfRange { amount, authorised });
+    assert_eq!(run(&mut state, 9, capture(1, Some(0))), out_of(0, 1_000));
+    assert_eq!(run(&mut state, 9, capture_part(1, Some(300))), Ok(Answer::Capture(0)));
+    assert_eq!(run(&mut state, 9, capture_part(1, Some(0))), out_of(0, 700));
+    assert_eq!(run(&mut state, 9, capture_part(1, Some(701))), out_of(701, 700));
+    assert_eq!(run(&mut state, 9, capture_part(1, Some(500))), Ok(Answer::Capture(1)));
+    assert_eq!(amounts(&state), (1_000, 800, 0));
+    assert_eq!(state.intent(id(1)).unwrap().status, Status::RequiresCapture);
+    assert_eq!(run(&mut state, 9, cancel(1)), Err(Refusal::PartlyCaptured { captured: 800 }));
+    // What is captured can go back while the rest is still held.
+    assert_eq!(run(&mut state, 9, refund(1, Some(200))), Ok(Answer::Refund(0)));
+    // The final capture takes what is asked for and releases the rest.
+    assert_eq!(run(&mut state, 9, capture(1, Some(150))), Ok(Answer::Capture(2)));
+    assert_eq!(amounts(&state), (1_000, 950, 200));
+    assert_eq!(state.intent(id(1)).unwrap().status, Status::Succeeded);
+    let refused = run(&mut state, 9, capture_part(1, Some(1)));
+    assert!(matches!(refused, Err(Refusal::WrongStatus { .. })));
+    let steps: Vec<i64> = (0..3).map(|at| state.capture_at(at).unwrap().captured).collect();
+    assert_eq!(steps, [300, 800, 950]);
+}
+
+#[test]
+fn a_final_capture_of_nothing_releases_the_rest() {
+    let mut state = books(Status::RequiresCapture);
+    run(&mut state, 9, capture_part(1, Some(400))).unwrap();
+    run(&mut state, 9, capture(1, Some(0))).unwrap();
+    assert_eq!(amounts(&state), (1_000, 400, 0));
+    assert_eq!(state.intent(id(1)).unwrap().status, Status::Succeeded);
+}
+
+#[test]
+fn an_expired_authorisation_is_cancelled_or_keeps_what_was_captured() {
+    let mut state = books(Status::RequiresCapture);
+    assert_eq!(state.authorised().collect::<Vec<_>>(), [id(1)]);
+    enter(&mut state, Fact::Expired { intent: id(1) }, None).unwrap();
+    let intent = state.intent(id(1)).unwrap();
+    assert_eq!((intent.status, intent.captured), (Status::Canceled, 0));
+    assert_eq!(intent.canceled.and_then(|(_, reason)| reason), Some(CancelReason::Automatic));
+    assert_eq!(state.authorised().count(), 0);
+    let refused = Refusal::WrongStatus { action: Action::Capture, status: Status::Canceled };
+    assert_eq!(run(&mut state, 9, capture(1, None)), Err(refused));
+
+    let mut state = books(Status::RequiresCapture);
+    run(&mut state, 9, capture_part(1, Some(400))).unwrap();
+    enter(&mut state, Fact::Expired { intent: id(1) }, None).unwrap();
+    let intent = state.intent(id(1)).unwrap();
+    assert_eq!((intent.status, intent.captured, intent.canceled), (Status::Succeeded, 400, None));
+}
+
+#[test]
+fn a_caller_cannot_give_the_banks_own_reason() {
+    assert!(serde_json::from_str::<CancelReason>(r#""abandoned""#).is_ok());
+    assert!(serde_json::from_str::<CancelReason>(r#""automatic""#).is_err());
+    assert_eq!(serde_json::to_string(&CancelReason::Automatic).unwrap(), r#""automatic""#);
+}
+
+#[test]
+fn a_capture_of_an_older_ledger_is_final() {
+    let line = format!(r#"{{"captured":{{"intent":"{}","amount":5}}}}"#, id(1));
+    let fact: Fact = serde_json::from_str(&line).unwrap();
+    assert_eq!(fact, Fact::Captured { intent: id(1), amount: 5, keeps_rest: false });
+    assert_eq!(serde_json::to_string(&fact).unwrap(), line);
+}
+
+#[test]
 fn refunds_add_up_to_what_was_captured_and_not_more() {
     let mut state = books(Status::RequiresCapture);
     run(&mut state, 2, capture(1, Some(700))).unwrap();
@@ -237,8 +311,10 @@ fn impossible_facts_are_not_entered() {
         refunded(1, 1_001),
         refunded(1, 0),
         refunded(2, 1),
-        Fact::Captured { intent: id(1), amount: 1 },
+        Fact::Captured { intent: id(1), amount: 1, keeps_rest: false },
         Fact::Canceled { intent: id(1), reason: None },
+        Fact::Expired { intent: id(1) },
+        Fact::Expired { intent: id(2) },
     ] {
         let mut state = books(Status::Succeeded);
         let told = format!("{fact:?}");
@@ -259,6 +335,7 @@ fn any_command() -> impl Strategy<Value = Command> {
             charge(amount, method, declined.then_some(Decline::Generic))
         }),
         (intent.clone(), amount.clone()).prop_map(|(intent, amount)| capture(intent, amount)),
+        (intent.clone(), amount.clone()).prop_map(|(intent, amount)| capture_part(intent, amount)),
         intent.clone().prop_map(cancel),
         (intent, amount).prop_map(|(intent, amount)| refund(intent, amount)),
     ]
@@ -272,7 +349,14 @@ proptest! {
         let mut state = State::default();
         let mut ledger = Vec::new();
         for (fresh, command) in (0_u128..).zip(commands) {
-            let Ok(fact) = state.decide(command, id(fresh)) else { continue };
+            let expires = command.intent().filter(|about| {
+                fresh % 7 == 0 && state.is_authorised(*about)
+            });
+            let fact = match (expires, state.decide(command, id(fresh))) {
+                (Some(intent), _) => Fact::Expired { intent },
+                (None, Ok(fact)) => fact,
+                (None, Err(_)) => continue,
+            };
             let seq = state.last_seq() + 1;
             let entry = Entry { seq, at_us: AT_US, key: None, fact };
             ledger.push(serde_json::to_string(&entry).unwrap());
@@ -282,7 +366,13 @@ proptest! {
             prop_assert!(0 <= intent.refunded);
             prop_assert!(intent.refunded <= intent.captured);
             prop_assert!(intent.captured <= intent.amount);
-            prop_assert_eq!(intent.captured > 0, intent.status == Status::Succeeded);
+            match intent.status {
+                Status::Succeeded => prop_assert!(intent.captured > 0),
+                Status::RequiresCapture => {}
+                Status::RequiresPaymentMethod | Status::Canceled => {
+                    prop_assert_eq!(intent.captured, 0);
+                }
+            }
             let refunds = (0..).map_while(|refund| state.refund_at(refund));
             let given_back: i64 = refunds
                 .filter(|refund| refund.intent == position)

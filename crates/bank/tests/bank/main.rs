@@ -2,6 +2,14 @@
 
 // The attribute tells clippy that a failed `unwrap` here is a failed test.
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod life;
+#[cfg(test)]
+mod shop;
+#[cfg(test)]
+mod webhooks;
+#[cfg(test)]
 mod world;
 
 use std::pin::pin;
@@ -370,24 +378,6 @@ async fn a_key_is_asked_for() {
     assert_eq!(strict.send(strict.client.get(&url).bearer_auth("sk_other")).await.status, 401);
     assert_eq!(strict.send(strict.client.get(&url).bearer_auth("sk_only")).await.status, 200);
     strict.finish().await;
-}
-
-#[tokio::test]
-async fn faults_are_read_set_and_checked() {
-    let world = World::start().await;
-    let off = json!({"delay_ms": 0, "decline_every": 0});
-    assert_eq!(world.get("/faults").await.json(), off);
-    let set = world.put_faults(r#"{"decline_every": 2}"#).await;
-    assert_eq!(set.json(), json!({"delay_ms": 0, "decline_every": 2}));
-    let statuses =
-        [world.charge("a", "1", &[]).await.status, world.charge("b", "1", &[]).await.status];
-    assert_eq!(statuses, [200, 402]);
-    for wrong in [r#"{"explode": 1}"#, r#"{"delay_ms": -1}"#, r#"{"delay_ms": 600001}"#, "x"] {
-        assert_eq!(world.put_faults(wrong).await.status, 400, "{wrong}");
-    }
-    assert_eq!(world.get("/faults").await.json()["decline_every"], 2);
-    assert_eq!(world.put_faults("{}").await.json(), off);
-    world.finish().await;
 }
 
 #[tokio::test]
