@@ -38,6 +38,10 @@ impl<S: Service> Clone for Loopback<S> {
 }
 
 impl<S: Service> Loopback<S> {
+    pub(crate) const fn new(address: WeakAddr<Host<S>>, vitals: Arc<Vitals>) -> Self {
+        Self { address, vitals }
+    }
+
     /// Delivers the second half of admitted work to the service itself; see
     /// [`crate::Mailbox::deliver`]. If the service has ended, the message is dropped.
     #[expect(clippy::disallowed_methods, reason = "bounded by the admission of the first half")]
@@ -49,8 +53,8 @@ impl<S: Service> Loopback<S> {
         let Some(address) = self.address.upgrade() else {
             return;
         };
-        self.vitals.enter_queue_admitted();
-        address.do_send(Envelope::new(message, context.clone(), None, self.vitals.clone()));
+        let place = self.vitals.enter_queue_admitted();
+        address.do_send(Envelope::new(message, context.clone(), None, self.vitals.clone(), place));
     }
 }
 
@@ -62,7 +66,7 @@ impl<'a, S: Service> Desk<'a, S> {
     /// A way for tasks to send to this service.
     #[must_use]
     pub fn loopback(&self) -> Loopback<S> {
-        Loopback { address: self.context.address().downgrade(), vitals: self.vitals.clone() }
+        Loopback::new(self.context.address().downgrade(), self.vitals.clone())
     }
 
     /// Runs `work` in a task of its own, then `done` in the service with what came of it. The

@@ -1,6 +1,7 @@
 //! A message on its way: what is asked, on whose behalf, and where the answer goes.
 
 use crate::context::RequestContext;
+use crate::line::Place;
 use crate::mailbox::AskError;
 use crate::vitals::{Vitals, panic_message};
 use futures_util::FutureExt;
@@ -21,7 +22,7 @@ pub trait Request: Send + 'static {
 pub struct Envelope<M: Request> {
     content: Option<(M, Reply<M::Answer>)>,
     context: RequestContext,
-    posted: Instant,
+    place: Place,
     vitals: Arc<Vitals>,
 }
 
@@ -47,15 +48,16 @@ pub struct Reply<A> {
 }
 
 impl<M: Request> Envelope<M> {
-    /// Makes an envelope; the caller has taken a place in the queue of `vitals` for it.
+    /// Makes an envelope; the caller has taken this place in the queue of `vitals` for it.
     pub(crate) fn new(
         message: M,
         context: RequestContext,
         to: Option<oneshot::Sender<Result<M::Answer, AskError>>>,
         vitals: Arc<Vitals>,
+        place: Place,
     ) -> Self {
         let reply = Reply { to, vitals: vitals.clone() };
-        Self { content: Some((message, reply)), context, posted: Instant::now(), vitals }
+        Self { content: Some((message, reply)), context, place, vitals }
     }
 
     /// A look at the message before its work begins.
@@ -69,7 +71,7 @@ impl<M: Request> Envelope<M> {
     #[must_use]
     pub fn open(mut self) -> Option<Opened<M>> {
         let (message, reply) = self.content.take()?;
-        self.vitals.leave_queue(self.posted);
+        self.vitals.leave_queue(self.place);
         if self.context.is_cancelled() || reply.is_abandoned() {
             self.vitals.refused("abandoned");
             reply.refuse(AskError::Abandoned);
@@ -114,7 +116,7 @@ impl<M: Request> Envelope<M> {
 impl<M: Request> Drop for Envelope<M> {
     fn drop(&mut self) {
         if let Some((_, reply)) = self.content.take() {
-            self.vitals.leave_queue(self.posted);
+            self.vitals.leave_queue(self.place);
             reply.refuse(AskError::Stopped);
         }
     }

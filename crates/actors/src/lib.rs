@@ -8,7 +8,7 @@
 //! * carries neither deadline nor span from one actor to the next.
 //!
 //! A service is a plain struct that implements [`Service`] and, for each message it takes,
-//! [`Serve`]. [`supervise`] starts it on an arbiter and returns its [`Mailbox`].
+//! [`Serve`]. [`supervise`] starts it at a [`Home`] and returns its [`Mailbox`].
 //!
 //! **Invariant:** nothing here knows what an order is.
 
@@ -17,6 +17,8 @@ mod context;
 mod desk;
 mod envelope;
 mod environment;
+mod home;
+mod line;
 mod mailbox;
 mod supervisor;
 mod vitals;
@@ -26,6 +28,7 @@ pub use context::{RequestContext, TraceId};
 pub use desk::{Desk, Loopback, Panicked};
 pub use envelope::{Envelope, Opened, Reply, Request};
 pub use environment::{SystemClock, SystemIds};
+pub use home::Home;
 pub use mailbox::{AskError, Mailbox, MailboxPolicy, Pending};
 pub use supervisor::{Host, Serve, Service, Supervision, supervise};
 pub use vitals::{Health, Vitals, panic_message};

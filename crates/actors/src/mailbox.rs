@@ -1,6 +1,7 @@
 //! The handle through which an actor is reached.
 
 use crate::context::RequestContext;
+use crate::desk::Loopback;
 use crate::envelope::{Envelope, Request};
 use crate::supervisor::{Host, Serve, Service};
 use crate::vitals::{Health, Vitals};
@@ -92,7 +93,7 @@ impl<A> Pending<A> {
     /// # Errors
     /// See [`AskError`].
     pub async fn answer_within(self, grace: Duration) -> Result<A, AskError> {
-        let until = (self.deadline + grace).into();
+        let until = self.deadline + grace;
         match timeout_at(until, self.from).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(AskError::Crashed),
@@ -123,12 +124,36 @@ impl<S: Service> Mailbox<S> {
             self.vitals.refused("stopped");
             return Err(AskError::Stopped);
         }
-        if !self.vitals.enter_queue() {
+        let Some(place) = self.vitals.enter_queue() else {
             self.vitals.refused("full");
             return Err(AskError::Full);
-        }
+        };
         let (to, from) = oneshot::channel();
-        self.put(Envelope::new(message, context.clone(), Some(to), self.vitals.clone()));
+        self.put(Envelope::new(message, context.clone(), Some(to), self.vitals.clone(), place));
+        Ok(Pending { from, deadline: context.deadline() })
+    }
+
+    /// Like [`Self::post`], but never refused for want of room: for what must not be shed, and whose
+    /// number is bounded by those who ask.
+    ///
+    /// # Errors
+    /// [`AskError::Stopped`]; nothing happened.
+    pub fn post_unshed<M>(
+        &self,
+        message: M,
+        context: &RequestContext,
+    ) -> Result<Pending<M::Answer>, AskError>
+    where
+        M: Request,
+        S: Serve<M>,
+    {
+        if self.vitals.is_closed() {
+            self.vitals.refused("stopped");
+            return Err(AskError::Stopped);
+        }
+        let place = self.vitals.enter_queue_admitted();
+        let (to, from) = oneshot::channel();
+        self.put(Envelope::new(message, context.clone(), Some(to), self.vitals.clone(), place));
         Ok(Pending { from, deadline: context.deadline() })
     }
 
@@ -152,8 +177,8 @@ impl<S: Service> Mailbox<S> {
         M: Request<Answer = ()>,
         S: Serve<M>,
     {
-        self.vitals.enter_queue_admitted();
-        self.put(Envelope::new(message, context.clone(), None, self.vitals.clone()));
+        let place = self.vitals.enter_queue_admitted();
+        self.put(Envelope::new(message, context.clone(), None, self.vitals.clone(), place));
     }
 
     #[expect(clippy::disallowed_methods, reason = "the capacity is kept by Vitals::enter_queue")]
@@ -163,6 +188,12 @@ impl<S: Service> Mailbox<S> {
         S: Serve<M>,
     {
         self.address.do_send(envelope);
+    }
+
+    /// The way by which the actor's own tasks reach it, for others that go on with its work.
+    #[must_use]
+    pub fn loopback(&self) -> Loopback<S> {
+        Loopback::new(self.address.downgrade(), self.vitals.clone())
     }
 
     /// What can be seen of the actor.

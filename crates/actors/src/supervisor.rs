@@ -3,11 +3,12 @@
 
 use crate::desk::Desk;
 use crate::envelope::{Envelope, Request};
+use crate::home::Home;
 use crate::mailbox::{Mailbox, MailboxPolicy};
 use crate::vitals::{Health, Vitals, panic_message};
 use actix::dev::ContextFut;
 use actix::dev::channel::{AddressReceiver, channel};
-use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler, Supervised};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Supervised};
 use std::any::Any;
 use std::collections::VecDeque;
 use std::future::Future;
@@ -113,15 +114,16 @@ impl<S: Serve<M>, M: Request> Handler<Envelope<M>> for Host<S> {
 
     fn handle(&mut self, envelope: Envelope<M>, context: &mut Self::Context) {
         let vitals = self.vitals.clone();
+        faults::panic_point(vitals.name());
         self.service.serve(envelope, &mut Desk::new(context, vitals));
     }
 }
 
-/// Starts a service on `arbiter` under supervision. The `factory` builds it there, now and at
+/// Starts a service at `home` under supervision. The `factory` builds it there, now and at
 /// every restart.
 pub fn supervise<S: Service>(
     name: &str,
-    arbiter: &ArbiterHandle,
+    home: &Home,
     policy: MailboxPolicy,
     supervision: Supervision,
     factory: impl FnMut() -> S + Send + 'static,
@@ -130,12 +132,12 @@ pub fn supervise<S: Service>(
     // The capacity is kept by `Vitals`; the channel itself only needs room for one more than that.
     let (sender, receiver) = channel::<Host<S>>(policy.capacity().saturating_add(1));
     let host_vitals = vitals.clone();
-    let spawned = arbiter.spawn_fn(move || {
-        if let Some(supervisor) = Supervisor::build(factory, receiver, &host_vitals, supervision) {
-            actix::spawn(supervisor);
-        } else {
+    let spawned = home.spawn(move || {
+        let supervisor = Supervisor::build(factory, receiver, &host_vitals, supervision);
+        if supervisor.is_none() {
             host_vitals.set_health(Health::Down);
         }
+        supervisor.map(|supervisor| Box::pin(supervisor) as _)
     });
     if !spawned {
         vitals.set_health(Health::Down);
@@ -189,7 +191,7 @@ impl<S: Service> Supervisor<S> {
         if self.panics.len() > self.supervision.restarts_max {
             return false;
         }
-        let backoff = self.supervision.backoff(self.panics.len(), rand::random());
+        let backoff = self.supervision.backoff(self.panics.len(), faults::chance(rand::random));
         let micros = u64::try_from(backoff.as_micros()).unwrap_or(u64::MAX);
         self.backoff_micros.store(micros, Ordering::Release);
         let Some(future) = &mut self.future else {

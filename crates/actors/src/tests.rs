@@ -1,7 +1,7 @@
 //! What supervision, mailboxes and deadlines promise, on real arbiters.
 
 use super::*;
-use actix::{Arbiter, System};
+use actix::System;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -105,7 +105,7 @@ const QUICK: Supervision = Supervision {
 fn start(policy: MailboxPolicy) -> (Mailbox<Counter>, Arc<AtomicUsize>) {
     let builds = Arc::new(AtomicUsize::new(0));
     let seen = builds.clone();
-    let mailbox = supervise("counter", &Arbiter::current(), policy, QUICK, move || {
+    let mailbox = supervise("counter", &Home::current(), policy, QUICK, move || {
         seen.fetch_add(1, Ordering::SeqCst);
         Counter { value: 0 }
     });
@@ -203,6 +203,25 @@ fn a_full_mailbox_refuses_at_once_and_serves_what_it_took() {
             assert_eq!(pending.answer_within(Duration::ZERO).await, Ok(expected));
         }
         assert_eq!(counter.vitals().depth(), 0);
+    });
+}
+
+#[test]
+fn the_oldest_wait_is_that_of_the_message_at_the_head() {
+    run(async {
+        let (counter, _) = start(MailboxPolicy::Large(5));
+        assert_eq!(counter.vitals().oldest_wait(), Duration::ZERO);
+        // The actor runs on this thread: nothing is taken before the next await of the actor's.
+        let before = Instant::now();
+        let first = counter.post(Add, &patient()).expect("room");
+        std::thread::sleep(Duration::from_millis(2));
+        let second = counter.post(Add, &patient()).expect("room");
+        let waited = counter.vitals().oldest_wait();
+        assert!(waited >= Duration::from_millis(2) && waited <= before.elapsed(), "{waited:?}");
+        for pending in [first, second] {
+            assert!(pending.answer_within(Duration::ZERO).await.is_ok());
+        }
+        assert_eq!(counter.vitals().oldest_wait(), Duration::ZERO);
     });
 }
 

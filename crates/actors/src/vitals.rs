@@ -1,5 +1,6 @@
 //! What can be seen of an actor from outside: depth, waiting time, refusals, health.
 
+use crate::line::{Line, Place};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
@@ -23,6 +24,7 @@ pub struct Vitals {
     name: String,
     capacity: usize,
     waiting: AtomicUsize,
+    line: Line,
     unanswered: AtomicUsize,
     closed: AtomicBool,
     health: AtomicU8,
@@ -42,6 +44,7 @@ impl Vitals {
             name: name.to_owned(),
             capacity,
             waiting: AtomicUsize::new(0),
+            line: Line::default(),
             unanswered: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             health: AtomicU8::new(0),
@@ -73,6 +76,12 @@ impl Vitals {
     #[must_use]
     pub fn depth(&self) -> usize {
         self.waiting.load(Ordering::Acquire)
+    }
+
+    /// How long the oldest of the messages that wait has waited; zero when none waits.
+    #[must_use]
+    pub fn oldest_wait(&self) -> Duration {
+        self.line.oldest().map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// Messages that were taken or wait and have no answer yet.
@@ -109,29 +118,31 @@ impl Vitals {
         self.closed.load(Ordering::Acquire) || self.health() == Health::Down
     }
 
-    /// Takes a place in the queue; `false` when all are taken.
-    pub(crate) fn enter_queue(&self) -> bool {
+    /// Takes a place in the queue; `None` when all are taken.
+    pub(crate) fn enter_queue(&self) -> Option<Place> {
         let taken = self.waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, |waiting| {
             (waiting < self.capacity).then_some(waiting + 1)
         });
-        if taken.is_ok() {
-            self.depth_gauge.increment(1.0);
-            self.unanswered.fetch_add(1, Ordering::AcqRel);
-        }
-        taken.is_ok()
+        taken.ok().map(|_| self.entered())
     }
 
     /// Like [`Self::enter_queue`] for work whose number is bounded elsewhere.
-    pub(crate) fn enter_queue_admitted(&self) {
+    pub(crate) fn enter_queue_admitted(&self) -> Place {
         self.waiting.fetch_add(1, Ordering::AcqRel);
-        self.depth_gauge.increment(1.0);
-        self.unanswered.fetch_add(1, Ordering::AcqRel);
+        self.entered()
     }
 
-    pub(crate) fn leave_queue(&self, since: Instant) {
+    fn entered(&self) -> Place {
+        self.depth_gauge.increment(1.0);
+        self.unanswered.fetch_add(1, Ordering::AcqRel);
+        self.line.join(Instant::now())
+    }
+
+    pub(crate) fn leave_queue(&self, place: Place) {
         self.waiting.fetch_sub(1, Ordering::AcqRel);
         self.depth_gauge.decrement(1.0);
-        self.wait.record(since.elapsed());
+        self.line.leave(place);
+        self.wait.record(place.since.elapsed());
     }
 
     pub(crate) fn finish(&self) {

@@ -20,6 +20,7 @@ static FIND_DUE: Statement = statement!("find_due");
 static LAG: Statement = statement!("lag");
 static DEAD_LETTERS: Statement = statement!("dead_letters");
 static REDRIVE: Statement = statement!("redrive");
+static REDRIVE_OLDEST: Statement = statement!("redrive_oldest");
 
 /// How far a group is behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct DeadLetter {
     pub order_id: OrderId,
     /// The event's version; its data are in the order's history.
     pub version: i64,
+    /// The event's kind, such as `order.placed`.
+    pub kind: String,
     /// Partition of the log.
     pub partition: u8,
     /// Place within the partition.
@@ -54,6 +57,17 @@ pub struct DeadLetter {
     pub dead_since: Timestamp,
     /// Why it failed.
     pub last_error: String,
+}
+
+/// A place in the list of dead letters, which goes from the oldest to the latest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetterPlace {
+    /// When the last attempt failed.
+    pub dead_since: Timestamp,
+    /// The group.
+    pub consumer: String,
+    /// The order.
+    pub order_id: OrderId,
 }
 
 /// The parked event of an order whose turn it is.
@@ -239,13 +253,18 @@ pub(crate) async fn lag(db: &Db) -> Result<Vec<Lag>, StoreError> {
     db.fetch(LAG.query()).await?.iter().map(read).collect()
 }
 
-/// The oldest dead letters.
-pub(crate) async fn dead_letters(db: &Db, limit: i64) -> Result<Vec<DeadLetter>, StoreError> {
+/// The oldest dead letters after `after`.
+pub(crate) async fn dead_letters(
+    db: &Db,
+    after: Option<&DeadLetterPlace>,
+    limit: i64,
+) -> Result<Vec<DeadLetter>, StoreError> {
     let read = |row: &Row| {
         Ok(DeadLetter {
             consumer: row.text("consumer")?,
             order_id: OrderId(row.uuid("order_id")?),
             version: row.int("version")?,
+            kind: row.text("type")?,
             partition: partition_of(row)?,
             seq: row.int("seq")?,
             attempts: row.int("attempts")?,
@@ -253,7 +272,13 @@ pub(crate) async fn dead_letters(db: &Db, limit: i64) -> Result<Vec<DeadLetter>,
             last_error: row.text("last_error")?,
         })
     };
-    db.fetch(DEAD_LETTERS.query().bind(limit)).await?.iter().map(read).collect()
+    let query = DEAD_LETTERS
+        .query()
+        .bind(after.map(|place| place.dead_since))
+        .bind(after.map(|place| place.consumer.clone()))
+        .bind(after.map(|place| place.order_id.0))
+        .bind(limit);
+    db.fetch(query).await?.iter().map(read).collect()
 }
 
 /// Gives the dead letter of an order a new life; `false` if it has none.
@@ -266,6 +291,20 @@ pub(crate) async fn redrive(
     let mut tx = db.begin().await?;
     let query = REDRIVE.query().bind(consumer).bind(order.0).bind(now);
     let revived = tx.execute(query).await? > 0;
+    tx.commit().await?;
+    Ok(revived)
+}
+
+/// Gives the oldest dead letters a new life, those of one group or of all; how many.
+pub(crate) async fn redrive_oldest(
+    db: &Db,
+    consumer: Option<&str>,
+    limit: i64,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let mut tx = db.begin().await?;
+    let query = REDRIVE_OLDEST.query().bind(consumer.map(str::to_owned)).bind(limit).bind(now);
+    let revived = tx.execute(query).await?;
     tx.commit().await?;
     Ok(revived)
 }

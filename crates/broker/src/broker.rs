@@ -1,14 +1,13 @@
 //! The broker's handle, and how it starts.
 
-use crate::books::{self, DeadLetter, Lag};
+use crate::books::{self, DeadLetter, DeadLetterPlace, Lag};
 use crate::dispatcher::{Dispatcher, Slot, Wake, own_context};
 use crate::gate::Gate;
 use crate::group::Group;
 use crate::partitions::Partitions;
 use crate::worker::Worker;
 use crate::{BrokerConfig, Consumer};
-use actix::ArbiterHandle;
-use actors::{Mailbox, MailboxPolicy, Supervision, Vitals, supervise};
+use actors::{Home, Mailbox, MailboxPolicy, Supervision, Vitals, supervise};
 use domain::{Clock, OrderId, PARTITIONS};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -29,17 +28,17 @@ struct Inner {
     groups: Vec<&'static str>,
 }
 
-/// Starts a worker pool for each consumer group, spread over `arbiters`. A group that is new to
+/// Starts a worker pool for each consumer group, spread over `homes`. A group that is new to
 /// the database begins at the beginning of the log.
 ///
 /// # Errors
-/// [`StoreError::Configuration`] if there is no arbiter, or if two groups have one name; others if
+/// [`StoreError::Configuration`] if there is no place, or if two groups have one name; others if
 /// the positions cannot be written.
 pub async fn start(
     db: Db,
     clock: Arc<dyn Clock>,
     consumers: Vec<Arc<dyn Consumer>>,
-    arbiters: &[ArbiterHandle],
+    homes: &[Home],
     config: BrokerConfig,
 ) -> Result<Broker, StoreError> {
     let groups: Vec<&'static str> = consumers.iter().map(|consumer| consumer.name()).collect();
@@ -47,15 +46,15 @@ pub async fn start(
         let problem = format!("two consumer groups have the same name: {}", groups.join(", "));
         return Err(StoreError::Configuration(problem));
     }
-    let Some(first) = arbiters.first() else {
-        return Err(StoreError::Configuration("the broker needs an arbiter to run on".to_owned()));
+    let Some(first) = homes.first() else {
+        return Err(StoreError::Configuration("the broker needs a place to run on".to_owned()));
     };
     for name in &groups {
         books::open_positions(&db, name).await?;
     }
     let gate = Arc::new(Gate::default());
     let mut slots = Vec::new();
-    let mut threads = arbiters.iter().cycle();
+    let mut threads = homes.iter().cycle();
     for consumer in consumers {
         let (db, clock, config) = (db.clone(), clock.clone(), config.clone());
         let group = Arc::new(Group { consumer, db, clock, config, gate: gate.clone() });
@@ -73,20 +72,17 @@ pub async fn start(
     Ok(Broker { inner: Arc::new(inner) })
 }
 
-fn start_workers<'a>(
-    group: &Arc<Group>,
-    arbiters: &mut impl Iterator<Item = &'a ArbiterHandle>,
-) -> Vec<Slot> {
+fn start_workers<'a>(group: &Arc<Group>, homes: &mut impl Iterator<Item = &'a Home>) -> Vec<Slot> {
     let consumer = group.consumer.name();
     let workers = group.config.workers_per_group.clamp(1, usize::from(PARTITIONS));
-    arbiters
+    homes
         .take(workers)
         .enumerate()
-        .map(|(number, arbiter)| {
+        .map(|(number, home)| {
             let group = group.clone();
             let mailbox = supervise(
                 &format!("broker.{consumer}.{number}"),
-                arbiter,
+                home,
                 // The dispatcher sends the next pass when the last one is done.
                 MailboxPolicy::Rendezvous,
                 Supervision::STANDARD,
@@ -132,12 +128,29 @@ impl Broker {
         Ok(groups.filter_map(|name| due.get(*name)).all(|work| work.events.is_empty()))
     }
 
-    /// The oldest dead letters, at most `limit`.
+    /// The oldest dead letters after `after`, at most `limit`.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn dead_letters(&self, limit: i64) -> Result<Vec<DeadLetter>, StoreError> {
-        books::dead_letters(&self.inner.db, limit).await
+    pub async fn dead_letters(
+        &self,
+        after: Option<&DeadLetterPlace>,
+        limit: i64,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        books::dead_letters(&self.inner.db, after, limit).await
+    }
+
+    /// Like [`Self::redrive`], for the oldest dead letters of a group, or of all groups, at most
+    /// `limit`; how many there were.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn redrive_oldest(
+        &self,
+        consumer: Option<&str>,
+        limit: i64,
+    ) -> Result<u64, StoreError> {
+        books::redrive_oldest(&self.inner.db, consumer, limit, self.inner.clock.now()).await
     }
 
     /// Has the dead letter of an order tried again, with all its attempts before it, and then the

@@ -120,7 +120,8 @@ impl Group {
             if i64::try_from(read.len()).is_ok_and(|count| count >= attempt.limit) {
                 more = more.or(Partitions::one(partition));
             }
-            moves.extend(read.last().map(|last| (partition, last.seq)));
+            let ahead = i64::from(faults::planted("position-ahead"));
+            moves.extend(read.last().map(|last| (partition, last.seq + ahead)));
             events.extend(read);
         }
         if events.is_empty() {
@@ -128,7 +129,10 @@ impl Group {
             return Ok(Turn::Done(more));
         }
         let count = events.len();
-        let blocked = books::blocked_orders(&mut tx, self.name(), &events).await?;
+        let mut blocked = books::blocked_orders(&mut tx, self.name(), &events).await?;
+        if faults::planted("parked-order-not-held-up") {
+            blocked.clear();
+        }
         let (behind, free): (Vec<_>, Vec<_>) =
             events.into_iter().partition(|event| blocked.contains(&event.order_id));
         match self.apply_and_commit(tx, &free, &behind, &moves).await {
@@ -149,7 +153,8 @@ impl Group {
         behind: &[Logged],
         moves: &[(u8, i64)],
     ) -> Result<(), Failure> {
-        let tx = self.apply(tx, free).await?;
+        let lost = faults::planted("position-without-effect") && free.len() == 1;
+        let tx = self.apply(tx, if lost { &[] } else { free }).await?;
         let settled = self.settle(tx, behind, moves).await;
         // What the group wrote may be refused as late as at commit; without it, nobody is to blame.
         settled.map_err(|error| match Failure::from(error) {
@@ -172,8 +177,15 @@ impl Group {
         moves: &[(u8, i64)],
     ) -> Result<(), StoreError> {
         books::park_behind(&mut tx, self.name(), behind).await?;
-        books::advance_positions(&mut tx, self.name(), moves).await?;
-        tx.commit().await
+        // Once in a while, or nothing would ever go on.
+        let stays = moves.iter().all(|(_, seq)| seq % 3 == 0);
+        if !(stays && faults::planted("effect-without-position")) {
+            books::advance_positions(&mut tx, self.name(), moves).await?;
+        }
+        faults::point("broker.before_commit").await;
+        tx.commit().await?;
+        faults::point("broker.after_commit").await;
+        Ok(())
     }
 
     /// Lets the group apply events; a panic is an error like any other.
@@ -206,7 +218,9 @@ impl Group {
             return tx.rollback().await;
         }
         let verdict = verdict(1, self.clock.now(), &self.config);
-        books::park_failed(&mut tx, self.name(), culprit, verdict, cause).await?;
+        if !faults::planted("parked-event-forgotten") {
+            books::park_failed(&mut tx, self.name(), culprit, verdict, cause).await?;
+        }
         let moves = [(culprit.partition, culprit.seq)];
         books::advance_positions(&mut tx, self.name(), &moves).await?;
         tx.commit().await?;

@@ -27,7 +27,7 @@ mod partitions;
 mod plan;
 mod worker;
 
-pub use books::{DeadLetter, Lag};
+pub use books::{DeadLetter, DeadLetterPlace, Lag};
 pub use broker::{Broker, start};
 pub use config::BrokerConfig;
 pub use consumer::{ConsumeError, Consumer};

@@ -19,9 +19,8 @@ pub use error::CatalogError;
 pub use product::{Invalid, Product, ProductChange};
 pub use snapshot::Snapshot;
 
-use actix::ArbiterHandle;
 use actor::Keeper;
-use actors::{Mailbox, MailboxPolicy, RequestContext, Supervision, Vitals};
+use actors::{Home, Mailbox, MailboxPolicy, RequestContext, Supervision, Vitals};
 use domain::{Clock, Sku};
 use messages::{Put, Refresh};
 use snapshot::Shelf;
@@ -43,21 +42,17 @@ pub struct Catalog {
     keeper: Mailbox<Keeper>,
 }
 
-/// Loads all products and starts the catalogue on `arbiter`.
+/// Loads all products and starts the catalogue at `home`.
 ///
 /// # Errors
 /// [`CatalogError::Store`] if the products cannot be read.
-pub async fn start(
-    db: Db,
-    clock: Arc<dyn Clock>,
-    arbiter: &ArbiterHandle,
-) -> Result<Catalog, CatalogError> {
+pub async fn start(db: Db, clock: Arc<dyn Clock>, home: &Home) -> Result<Catalog, CatalogError> {
     let shelf = Arc::new(Shelf::default());
     actor::refresh(&db, &shelf).await?;
     let (books, shared) = (db.clone(), shelf.clone());
     let keeper = actors::supervise(
         "catalog",
-        arbiter,
+        home,
         // Small: one message may carry a thousand products.
         MailboxPolicy::Small,
         Supervision::STANDARD,

@@ -1,8 +1,8 @@
 //! The catalogue on SQLite, with real actors.
 
 use super::*;
-use actix::{Arbiter, System};
-use actors::{AskError, TraceId};
+use actix::System;
+use actors::{AskError, Home, TraceId};
 use domain::{Currency, Timestamp};
 use std::future::Future;
 use std::path::PathBuf;
@@ -53,7 +53,7 @@ fn on_a_database<F: Future<Output = ()>>(test: impl FnOnce(Db) -> F) {
 }
 
 async fn open(db: &Db) -> Catalog {
-    start(db.clone(), Arc::new(Ticks::default()), &Arbiter::current()).await.expect("starts")
+    start(db.clone(), Arc::new(Ticks::default()), &Home::current()).await.expect("starts")
 }
 
 fn patience(patience: Duration) -> RequestContext {

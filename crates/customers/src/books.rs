@@ -14,6 +14,7 @@ static FIND_PAYERS: Statement = statement!("find_payers");
 static LIST: Statement = statement!("list_customers");
 static INSERT_KEY: Statement = statement!("insert_key");
 static FIND_KEY: Statement = statement!("find_key");
+static LIST_KEYS: Statement = statement!("list_keys");
 static REVOKE_KEY: Statement = statement!("revoke_key");
 
 /// Writes customers, where their reference is not taken, and answers line by line.
@@ -116,6 +117,15 @@ pub(crate) async fn ensure_key(
 pub(crate) async fn find_key(db: &Db, hash: &KeyHash) -> Result<Option<ApiKey>, StoreError> {
     let query = FIND_KEY.query().bind(hash.to_vec());
     db.fetch_optional(query).await?.as_ref().map(read_key).transpose()
+}
+
+pub(crate) async fn list_keys(
+    db: &Db,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<ApiKey>, StoreError> {
+    let query = LIST_KEYS.query().bind(after).bind(limit.max(0));
+    db.fetch(query).await?.iter().map(read_key).collect()
 }
 
 /// Revokes a key and gives its hash; `None` if there is no such key that still opens something.

@@ -24,7 +24,14 @@ const BAD_SECONDS: u32 = 2;
 /// way.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
-/// Most keys in each of the two memories. They are apart, so that a flood of bad keys drives no
+/// How long a key that was good passes while the database is away, in seconds. Nobody can be asked
+/// then; and what such a key opens meanwhile are reads from memory, because nothing can be written.
+const PROVEN_SECONDS: u32 = 600;
+
+/// Like [`FORGOTTEN_AFTER`], for the keys that were proven.
+const UNPROVEN_AFTER: Duration = Duration::from_secs(660);
+
+/// Most keys in each of the memories. They are apart, so that a flood of bad keys drives no
 /// good one out.
 const KEYS_MAX: u64 = 10_000;
 
@@ -37,6 +44,8 @@ const LIMITS: BatchLimits = BatchLimits { items_max: 1, weight_max: 1, in_flight
 pub(crate) struct Memory {
     good: Cache<KeyHash, Arc<Good>>,
     bad: Cache<KeyHash, Timestamp>,
+    /// The good ones, kept for longer: what passes when the database cannot be asked.
+    proven: Cache<KeyHash, Arc<Good>>,
 }
 
 struct Good {
@@ -49,6 +58,7 @@ impl Memory {
         Self {
             good: Cache::builder().max_capacity(KEYS_MAX).time_to_live(FORGOTTEN_AFTER).build(),
             bad: Cache::builder().max_capacity(KEYS_MAX).time_to_live(FORGOTTEN_AFTER).build(),
+            proven: Cache::builder().max_capacity(KEYS_MAX).time_to_live(UNPROVEN_AFTER).build(),
         }
     }
 
@@ -63,15 +73,23 @@ impl Memory {
         is_fresh(seen, now, BAD_SECONDS).then_some(None)
     }
 
+    /// Whose key it was when it was last looked at, for a time in which nobody can look.
+    pub(crate) async fn recall_proven(&self, hash: &KeyHash, now: Timestamp) -> Option<Principal> {
+        let proven = self.proven.get(hash).await?;
+        is_fresh(proven.seen, now, PROVEN_SECONDS).then(|| proven.principal.clone())
+    }
+
     async fn learn(&self, hash: KeyHash, principal: Option<&Principal>, seen: Timestamp) {
         match principal {
             Some(principal) => {
                 self.bad.invalidate(&hash).await;
-                let good = Good { principal: principal.clone(), seen };
-                self.good.insert(hash, Arc::new(good)).await;
+                let good = Arc::new(Good { principal: principal.clone(), seen });
+                self.proven.insert(hash, good.clone()).await;
+                self.good.insert(hash, good).await;
             }
             None => {
                 self.good.invalidate(&hash).await;
+                self.proven.invalidate(&hash).await;
                 self.bad.insert(hash, seen).await;
             }
         }
@@ -80,6 +98,7 @@ impl Memory {
     /// What was seen of this key is not true any more.
     pub(crate) async fn forget(&self, hash: &KeyHash) {
         self.good.invalidate(hash).await;
+        self.proven.invalidate(hash).await;
         self.bad.invalidate(hash).await;
     }
 }
@@ -134,10 +153,18 @@ impl Tools {
         if let Some(known) = self.memory.recall(&hash, now).await {
             return Ok(known);
         }
-        let principal = books::find_key(&self.db, &hash)
-            .await?
-            .filter(|key| !key.revoked)
-            .map(|key| Principal { id: key.id, name: key.name.into(), scopes: key.scopes });
+        let found = match books::find_key(&self.db, &hash).await {
+            Err(error @ StoreError::Unavailable(_)) => {
+                let proven = self.memory.recall_proven(&hash, now).await;
+                return proven.map(Some).ok_or(error);
+            }
+            found => found?,
+        };
+        let principal = found.filter(|key| !key.revoked).map(|key| Principal {
+            id: key.id,
+            name: key.name.into(),
+            scopes: key.scopes,
+        });
         self.memory.learn(hash, principal.as_ref(), now).await;
         Ok(principal)
     }

@@ -5,7 +5,9 @@
 //!
 //! **Invariant:** ten seconds after a key was revoked it opens nothing on any node. On the node that
 //! revoked it this is so at once, but for a look-up that was on its way just then. If a node's
-//! clock is set back meanwhile, the ten seconds may become sixty there, never more.
+//! clock is set back meanwhile, the ten seconds may become sixty there, never more. Only on a node
+//! that cannot reach the database does a key that it saw before pass for ten minutes: it can write
+//! nothing there.
 
 mod actor;
 mod books;
@@ -19,9 +21,8 @@ pub use customer::{Created, Customer, NewCustomer, Payer};
 pub use error::CustomersError;
 pub use keys::{ApiKey, Principal, Scopes, new_secret};
 
-use actix::ArbiterHandle;
 use actor::Registrar;
-use actors::{Mailbox, MailboxPolicy, RequestContext, Supervision, TraceId, Vitals};
+use actors::{Home, Mailbox, MailboxPolicy, RequestContext, Supervision, TraceId, Vitals};
 use domain::{Clock, CustomerId, IdSource};
 use doorman::{Doorman, Memory};
 use messages::{Create, ReadPayers, Recognise};
@@ -66,7 +67,7 @@ pub struct Customers {
     looked_up: Counter,
 }
 
-/// Starts the service on `arbiter`.
+/// Starts the service at `home`.
 ///
 /// # Errors
 /// None for now; the service reads nothing before it is asked.
@@ -75,14 +76,14 @@ pub async fn start(
     db: Db,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
-    arbiter: &ArbiterHandle,
+    home: &Home,
 ) -> Result<Customers, CustomersError> {
     let keys = Memory::new();
     let registrar = {
         let (db, clock, ids) = (db.clone(), clock.clone(), ids.clone());
         actors::supervise(
             "customers",
-            arbiter,
+            home,
             MailboxPolicy::Small,
             Supervision::STANDARD,
             move || Registrar::new(db.clone(), clock.clone(), ids.clone()),
@@ -92,7 +93,7 @@ pub async fn start(
         let (db, clock, keys) = (db.clone(), clock.clone(), keys.clone());
         actors::supervise(
             "api_keys",
-            arbiter,
+            home,
             MailboxPolicy::Large(LOOK_UPS_MAX),
             Supervision::STANDARD,
             move || Doorman::new(db.clone(), clock.clone(), keys.clone()),
@@ -210,6 +211,24 @@ impl Customers {
         Ok(self.doorman.ask(Recognise { hash }, &context).await??)
     }
 
+    /// What memory alone says of this key: `Some(None)` that it opens nothing, `None` that it was
+    /// not seen within the last seconds and must be looked up.
+    pub async fn recall(&self, key: &str) -> Option<Option<Principal>> {
+        let Some(hash) = keys::hash(key) else {
+            return Some(None);
+        };
+        let known = self.keys.recall(&hash, self.clock.now()).await?;
+        self.recalled.increment(1);
+        Some(known)
+    }
+
+    /// Whose key this was within the last ten minutes, for a time in which the database is away.
+    /// `None` says nothing about the key.
+    pub async fn recall_proven(&self, key: &str) -> Option<Principal> {
+        let hash = keys::hash(key)?;
+        self.keys.recall_proven(&hash, self.clock.now()).await
+    }
+
     /// Makes sure that a key with this secret exists, and gives it. An existing one stays as it
     /// is, also if it is revoked or has another name or other scopes.
     ///
@@ -232,6 +251,19 @@ impl Customers {
         let key = books::ensure_key(&self.db, &hash, &key).await?;
         self.keys.forget(&hash).await;
         Ok(key)
+    }
+
+    /// Up to `limit` keys, newest first, also those that were revoked; `after` is the last one of
+    /// the page before.
+    ///
+    /// # Errors
+    /// [`CustomersError::Store`].
+    pub async fn list_keys(
+        &self,
+        after: Option<Uuid>,
+        limit: i64,
+    ) -> Result<Vec<ApiKey>, CustomersError> {
+        Ok(books::list_keys(&self.db, after, limit).await?)
     }
 
     /// Revokes a key: on this node at once, on the others within ten seconds. `false` if there is

@@ -1,8 +1,8 @@
 //! Customers and keys on SQLite, with real actors.
 
 use super::*;
-use actix::{Arbiter, System};
-use actors::AskError;
+use actix::System;
+use actors::{AskError, Home};
 use domain::Timestamp;
 use std::future::Future;
 use std::path::PathBuf;
@@ -65,7 +65,7 @@ struct Shop {
 
 impl Shop {
     async fn node(&self) -> Customers {
-        start(self.db.clone(), self.hands.clone(), self.ids.clone(), &Arbiter::current())
+        start(self.db.clone(), self.hands.clone(), self.ids.clone(), &Home::current())
             .await
             .expect("starts")
     }
@@ -338,6 +338,24 @@ fn a_bad_key_is_looked_up_again_after_two_seconds() {
 }
 
 #[test]
+fn keys_are_listed_newest_first_without_their_secrets() {
+    in_a_shop(|shop| async move {
+        let node = shop.node().await;
+        let mut made = Vec::new();
+        for name in ["one", "two", "three"] {
+            let secret = format!("{SECRET}-{name}");
+            made.push(node.ensure_key(name, &secret, "orders:read").await.expect("is made"));
+        }
+        assert!(node.revoke_key(made[1].id).await.expect("is revoked"));
+        made[1].revoked = true;
+        made.reverse();
+        assert_eq!(node.list_keys(None, 9).await.expect("is read"), made);
+        assert_eq!(node.list_keys(None, 1).await.expect("is read"), made[..1]);
+        assert_eq!(node.list_keys(Some(made[0].id), 9).await.expect("is read"), made[1..]);
+    });
+}
+
+#[test]
 fn a_known_key_needs_neither_actor_nor_database() {
     in_a_shop(|shop| async move {
         let node = shop.node().await;
@@ -351,6 +369,51 @@ fn a_known_key_needs_neither_actor_nor_database() {
         shop.db.close().await;
         let error = node.authenticate(SECRET).await.expect_err("is gone");
         assert!(matches!(error, CustomersError::Store(_)));
+    });
+}
+
+#[test]
+fn a_key_that_was_seen_passes_for_ten_minutes_while_the_database_is_away() {
+    in_a_shop(|shop| async move {
+        let (node, unseen) = (shop.node().await, shop.node().await);
+        let key = node.ensure_key("till", SECRET, "products:read").await.expect("is made");
+        assert_eq!(node.recall(SECRET).await, None);
+        assert!(node.authenticate(SECRET).await.expect("is checked").is_some());
+        assert!(node.recall(SECRET).await.is_some_and(|known| known.is_some()));
+        shop.db.close().await;
+        shop.hands.forward(599_999_999);
+        // Too old to pass without a look, and nobody can look.
+        assert_eq!(node.recall(SECRET).await, None);
+        for principal in
+            [node.authenticate(SECRET).await.expect("passes"), node.recall_proven(SECRET).await]
+        {
+            let principal = principal.expect("is known");
+            assert_eq!(principal.id, key.id);
+            assert!(!principal.scopes.allows("orders:write"));
+        }
+        assert_eq!(node.recall_proven("another-key-that-is-long").await, None);
+        assert_eq!(unseen.recall_proven(SECRET).await, None);
+        shop.hands.forward(1);
+        assert_eq!(node.recall_proven(SECRET).await, None);
+        let error = node.authenticate(SECRET).await.expect_err("is gone");
+        assert!(matches!(error, CustomersError::Store(_)));
+    });
+}
+
+#[test]
+fn a_key_that_is_known_to_be_revoked_is_not_proven_any_more() {
+    in_a_shop(|shop| async move {
+        let (here, there) = (shop.node().await, shop.node().await);
+        let key = here.ensure_key("till", SECRET, "*").await.expect("is made");
+        for node in [&here, &there] {
+            assert!(node.authenticate(SECRET).await.expect("is checked").is_some());
+        }
+        assert!(here.revoke_key(key.id).await.expect("is revoked"));
+        assert_eq!(here.recall_proven(SECRET).await, None);
+        shop.hands.forward(10_000_000);
+        assert_eq!(there.authenticate(SECRET).await.expect("is checked"), None);
+        assert_eq!(there.recall_proven(SECRET).await, None);
+        assert_eq!(there.recall(SECRET).await, Some(None));
     });
 }
 

@@ -1,5 +1,12 @@
 //! What happened to an order. The timeline, the outbox and the order's own history are one thing.
 
+mod life;
+
+pub use life::{
+    CancelRequested, Cancelled, CaptureFailed, Delivered, GoodsReleased, PaidTooLate, RefundFailed,
+    Refunded, RemainderCancelled, Returned, Shipped,
+};
+
 use crate::{
     CustomerId, EventId, Line, OrderId, PaymentPlan, PaymentSummary, RejectReason, Timestamp,
     currency_code,
@@ -21,6 +28,39 @@ pub enum OrderEvent {
     /// It ended without effect: nothing promised, nothing charged.
     #[serde(rename = "order.rejected")]
     Rejected(Rejected),
+    /// It is to end as soon as its payment is known.
+    #[serde(rename = "order.cancel_requested")]
+    CancelRequested(CancelRequested),
+    /// Its payment took too long: its goods are for others.
+    #[serde(rename = "order.goods_released")]
+    GoodsReleased(GoodsReleased),
+    /// It ended: nothing left, and no money is kept.
+    #[serde(rename = "order.cancelled")]
+    Cancelled(Cancelled),
+    /// What had not left of it is not to leave any more.
+    #[serde(rename = "order.remainder_cancelled")]
+    RemainderCancelled(RemainderCancelled),
+    /// Some or all of its goods left.
+    #[serde(rename = "order.shipped")]
+    Shipped(Shipped),
+    /// What left has arrived.
+    #[serde(rename = "order.delivered")]
+    Delivered(Delivered),
+    /// Money goes back to the customer.
+    #[serde(rename = "order.refunded")]
+    Refunded(Refunded),
+    /// Goods came back, and their money goes back.
+    #[serde(rename = "order.returned")]
+    Returned(Returned),
+    /// The provider did not hand over what it had held.
+    #[serde(rename = "order.capture_failed")]
+    CaptureFailed(CaptureFailed),
+    /// The provider did not give back.
+    #[serde(rename = "order.refund_failed")]
+    RefundFailed(RefundFailed),
+    /// It was paid after it had ended: the money goes back.
+    #[serde(rename = "order.paid_too_late")]
+    PaidTooLate(PaidTooLate),
 }
 
 /// Data of [`OrderEvent::Placed`]: all that the order is made of.
@@ -79,6 +119,17 @@ impl OrderEvent {
             Self::Placed(_) => "order.placed",
             Self::Confirmed(_) => "order.confirmed",
             Self::Rejected(_) => "order.rejected",
+            Self::CancelRequested(_) => "order.cancel_requested",
+            Self::GoodsReleased(_) => "order.goods_released",
+            Self::Cancelled(_) => "order.cancelled",
+            Self::RemainderCancelled(_) => "order.remainder_cancelled",
+            Self::Shipped(_) => "order.shipped",
+            Self::Delivered(_) => "order.delivered",
+            Self::Refunded(_) => "order.refunded",
+            Self::Returned(_) => "order.returned",
+            Self::CaptureFailed(_) => "order.capture_failed",
+            Self::RefundFailed(_) => "order.refund_failed",
+            Self::PaidTooLate(_) => "order.paid_too_late",
         }
     }
 
@@ -91,6 +142,17 @@ impl OrderEvent {
             Self::Placed(data) => serde_json::to_string(data),
             Self::Confirmed(data) => serde_json::to_string(data),
             Self::Rejected(data) => serde_json::to_string(data),
+            Self::CancelRequested(data) => serde_json::to_string(data),
+            Self::GoodsReleased(data) => serde_json::to_string(data),
+            Self::Cancelled(data) => serde_json::to_string(data),
+            Self::RemainderCancelled(data) => serde_json::to_string(data),
+            Self::Shipped(data) => serde_json::to_string(data),
+            Self::Delivered(data) => serde_json::to_string(data),
+            Self::Refunded(data) => serde_json::to_string(data),
+            Self::Returned(data) => serde_json::to_string(data),
+            Self::CaptureFailed(data) => serde_json::to_string(data),
+            Self::RefundFailed(data) => serde_json::to_string(data),
+            Self::PaidTooLate(data) => serde_json::to_string(data),
         }
     }
 
@@ -103,6 +165,17 @@ impl OrderEvent {
             "order.placed" => serde_json::from_str(data).map(Self::Placed),
             "order.confirmed" => serde_json::from_str(data).map(Self::Confirmed),
             "order.rejected" => serde_json::from_str(data).map(Self::Rejected),
+            "order.cancel_requested" => serde_json::from_str(data).map(Self::CancelRequested),
+            "order.goods_released" => serde_json::from_str(data).map(Self::GoodsReleased),
+            "order.cancelled" => serde_json::from_str(data).map(Self::Cancelled),
+            "order.remainder_cancelled" => serde_json::from_str(data).map(Self::RemainderCancelled),
+            "order.shipped" => serde_json::from_str(data).map(Self::Shipped),
+            "order.delivered" => serde_json::from_str(data).map(Self::Delivered),
+            "order.refunded" => serde_json::from_str(data).map(Self::Refunded),
+            "order.returned" => serde_json::from_str(data).map(Self::Returned),
+            "order.capture_failed" => serde_json::from_str(data).map(Self::CaptureFailed),
+            "order.refund_failed" => serde_json::from_str(data).map(Self::RefundFailed),
+            "order.paid_too_late" => serde_json::from_str(data).map(Self::PaidTooLate),
             other => Err(serde::de::Error::custom(format!("no event is named {other}"))),
         }
     }

@@ -13,16 +13,22 @@ mod stock;
 mod timestamp;
 
 pub use environment::{Clock, IdSource};
-pub use event::{Confirmed, OrderEvent, Placed, Recorded, Rejected};
+pub use event::{
+    CancelRequested, Cancelled, CaptureFailed, Confirmed, Delivered, GoodsReleased, OrderEvent,
+    PaidTooLate, Placed, Recorded, RefundFailed, Refunded, Rejected, RemainderCancelled, Returned,
+    Shipped,
+};
 pub use ids::{CustomerId, EventId, OrderId, PARTITIONS, PaymentId, Sku, SkuError};
 pub use iso_currency::Currency;
 pub use money::{AMOUNT_MAX_MINOR, Money, currency_code, parse_currency};
 pub use order::{
-    Amounts, Capture, Command, Draft, DraftError, Line, LineItem, Order, OrderStatus, PaymentPlan,
-    PaymentSummary, Refusal, RejectReason, decide,
+    Amounts, Arrow, Capture, Command, Draft, DraftError, Effects, Goods, Line, LineItem, LineUnits,
+    MoneyMove, Order, OrderStatus, PartRequest, PaymentPlan, PaymentSummary, RefundWish, Refusal,
+    RejectReason, STATE_GRAPH, decide, effects, state_graph_mermaid,
 };
 pub use payment::{
-    ChargeOutcome, Payment, PaymentCommand, PaymentRefusal, PaymentStatus, decide_payment,
+    ChargeOutcome, Operation, OperationId, OperationKind, OperationOutcome, OperationStatus,
+    Payment, PaymentCommand, PaymentRefusal, PaymentStatus, decide_payment,
 };
 pub use stock::{
     Allocation, Demand, ReservationOutcome, Shortage, StockError, StockLevel, allocate,

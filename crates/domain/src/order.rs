@@ -2,13 +2,21 @@
 
 mod decide;
 mod draft;
+mod effects;
+mod fold;
+mod graph;
+mod line;
+mod parts;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{Command, Refusal, decide};
+pub use decide::{Command, PartRequest, RefundWish, Refusal, decide};
 pub use draft::{Draft, DraftError, LineItem};
+pub use effects::{Effects, MoneyMove, effects};
+pub use graph::{Arrow, STATE_GRAPH, state_graph_mermaid};
+pub use line::{Line, LineUnits};
 
-use crate::event::{Confirmed, OrderEvent, Placed, Rejected};
+use crate::event::Placed;
 use crate::{CustomerId, OrderId, PaymentId, PaymentStatus, Shortage, Sku, Timestamp};
 use iso_currency::Currency;
 use serde::{Deserialize, Serialize};
@@ -67,6 +75,33 @@ impl OrderStatus {
     }
 }
 
+/// Whether an order's goods are promised to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Goods {
+    /// What has not left yet is promised to the order.
+    Held,
+    /// Nothing is promised to it.
+    Free,
+}
+
+impl Goods {
+    /// As it is written in databases.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Free => "free",
+        }
+    }
+
+    /// What is so written, if it is anything.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Held, Self::Free].into_iter().find(|goods| goods.as_str() == text)
+    }
+}
+
 /// When the money is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -93,35 +128,6 @@ impl Capture {
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Automatic, Self::Manual].into_iter().find(|mode| mode.as_str() == text)
     }
-}
-
-/// A line of an order. The same SKU may stand on several lines.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Line {
-    /// What.
-    pub sku: Sku,
-    /// How many units, ≥ 1.
-    pub quantity: i64,
-    /// Price of one unit, in minor units, ≥ 0.
-    pub unit_amount: i64,
-    /// Taken off the whole line, in minor units; at most the line's price.
-    pub discount_amount: i64,
-    /// `quantity × unit_amount − discount_amount`, in minor units.
-    pub amount_total: i64,
-    /// Units that left.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub quantity_shipped: i64,
-    /// Units that were taken off before they left.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub quantity_cancelled: i64,
-    /// Units that came back.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub quantity_returned: i64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-const fn is_zero(number: &i64) -> bool {
-    *number == 0
 }
 
 /// How an order is to be paid.
@@ -221,6 +227,11 @@ pub struct Order {
     pub payment: PaymentSummary,
     /// The client's own data.
     pub metadata: Map<String, Value>,
+    /// Why it is to be cancelled as soon as its payment is known, if somebody asked for that.
+    pub cancel_requested: Option<String>,
+    /// Whether its goods are promised to it. A pending order that waits too long for its payment
+    /// gives them back; one that ended holds none.
+    pub goods: Goods,
     /// When it was placed.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -254,39 +265,12 @@ impl Order {
                 decline_code: None,
             },
             metadata: placed.metadata.clone(),
+            cancel_requested: None,
+            goods: Goods::Held,
             created_at: at,
             updated_at: at,
             version: 1,
         }
-    }
-
-    /// This order after one more event. A second `Placed` leaves it as it is: [`decide`] never
-    /// makes one.
-    #[must_use]
-    pub fn after(mut self, event: &OrderEvent, at: Timestamp) -> Self {
-        match event {
-            OrderEvent::Placed(_) => return self,
-            OrderEvent::Confirmed(Confirmed {
-                payment,
-                amount_authorized,
-                amount_captured,
-                ..
-            }) => {
-                self.status = OrderStatus::Confirmed;
-                self.payment = payment.clone();
-                self.amounts.authorized = *amount_authorized;
-                self.amounts.captured = *amount_captured;
-            }
-            OrderEvent::Rejected(Rejected { payment, .. }) => {
-                self.status = OrderStatus::Rejected;
-                if let Some(payment) = payment {
-                    self.payment = payment.clone();
-                }
-            }
-        }
-        self.version += 1;
-        self.updated_at = at;
-        self
     }
 
     /// Units per SKU over all lines, each SKU once, in SKU order.
@@ -295,6 +279,16 @@ impl Order {
         let mut units = std::collections::BTreeMap::new();
         for line in &self.lines {
             *units.entry(line.sku.clone()).or_insert(0) += line.quantity;
+        }
+        units
+    }
+
+    /// Units per SKU that the order still has to get: neither left nor cancelled.
+    #[must_use]
+    pub fn open_units_by_sku(&self) -> std::collections::BTreeMap<Sku, i64> {
+        let mut units = std::collections::BTreeMap::new();
+        for line in self.lines.iter().filter(|line| line.units_open() > 0) {
+            *units.entry(line.sku.clone()).or_insert(0) += line.units_open();
         }
         units
     }

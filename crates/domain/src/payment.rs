@@ -1,5 +1,9 @@
 //! One payment attempt. Three outcomes exist: paid, refused, and *unknown*; doubt is not failure.
 
+mod operation;
+
+pub use operation::{Operation, OperationId, OperationKind, OperationOutcome, OperationStatus};
+
 use crate::{Capture, Money, OrderId, PaymentId};
 use serde::{Deserialize, Serialize};
 

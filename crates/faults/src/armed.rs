@@ -1,7 +1,7 @@
 //! What the feature `armed` adds: the process reads from its environment where it is to die and
 //! which bug is planted; a simulation sets both from within.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// the n-th time it comes by.
 pub const CRASH_AT: &str = "ORDERLY_CRASH_AT";
 
+/// Environment variable that names the actor that panics: `name`, or `name:n` at its n-th message.
+pub const PANIC_IN: &str = "ORDERLY_PANIC_IN";
+
 /// Environment variable that names the bug that is planted.
 pub const PLANTED_BUG: &str = "ORDERLY_PLANTED_BUG";
 
@@ -21,9 +24,12 @@ pub type Hook = Rc<dyn Fn(&'static str) -> Pin<Box<dyn Future<Output = ()>>>>;
 thread_local! {
     static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
     static PLANTED: RefCell<Option<String>> = const { RefCell::new(None) };
+    static SEED: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
 static CRASH: OnceLock<Option<(String, u64)>> = OnceLock::new();
+static PANIC: OnceLock<Option<(String, u64)>> = OnceLock::new();
+static TAKEN: AtomicU64 = AtomicU64::new(0);
 static PASSED: AtomicU64 = AtomicU64::new(0);
 static BUG: OnceLock<Option<String>> = OnceLock::new();
 
@@ -35,6 +41,20 @@ pub fn set_hook(hook: Option<Hook>) {
 /// Plants a bug in this thread, or takes it away.
 pub fn plant(name: Option<&str>) {
     PLANTED.with(|cell| *cell.borrow_mut() = name.map(str::to_owned));
+}
+
+/// From now on chance in this thread follows from `seed`, or again from the system.
+pub fn seed(seed: Option<u64>) {
+    SEED.set(seed);
+}
+
+/// A number in `0.0..1.0`: the next one of this thread's seed, or what `real` gives.
+pub fn chance(real: fn() -> f64) -> f64 {
+    let Some(last) = SEED.get() else { return real() };
+    // A linear congruential generator spreads waits well enough (the numbers are Knuth's).
+    let next = last.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    SEED.set(Some(next));
+    f64::from(u32::try_from(next >> 32).unwrap_or(0)) / 4_294_967_296.0
 }
 
 /// Whether the bug of this name is planted, in this thread or by the environment.
@@ -63,6 +83,17 @@ pub async fn point(name: &'static str) {
     }
 }
 
+/// The moment before an actor takes a message: it panics, if that was asked for, once.
+pub fn panic_point(actor: &str) {
+    let asked = PANIC.get_or_init(|| std::env::var(PANIC_IN).ok().and_then(|text| parse(&text)));
+    if let Some((wanted, nth)) = asked
+        && wanted == actor
+        && TAKEN.fetch_add(1, Ordering::SeqCst) + 1 == *nth
+    {
+        std::panic::panic_any(format!("{actor} was asked to panic"));
+    }
+}
+
 fn parse(text: &str) -> Option<(String, u64)> {
     match text.split_once(':') {
         None => Some((text.to_owned(), 1)),
@@ -80,6 +111,19 @@ mod tests {
         assert_eq!(parse("place.after_commit:7"), Some(("place.after_commit".to_owned(), 7)));
         assert_eq!(parse("place.after_commit:0"), None);
         assert_eq!(parse("place.after_commit:x"), None);
+    }
+
+    #[test]
+    fn chance_follows_from_the_seed() {
+        let draw = || (0..3).map(|_| chance(|| 2.0)).collect::<Vec<_>>();
+        seed(Some(7));
+        let first = draw();
+        seed(Some(7));
+        assert_eq!(draw(), first);
+        assert!(first.iter().all(|number| (0.0..1.0).contains(number)));
+        assert!(first[0] < first[1] || first[1] < first[0]);
+        seed(None);
+        assert_eq!(draw(), [2.0; 3]);
     }
 
     #[test]

@@ -1,7 +1,12 @@
 //! The inventory's actor: takes the messages, lets the books do the work.
 
-use crate::messages::{Adjust, Release, Released, Reserve, Reserved, TakeStock, TakenStock};
-use crate::{adjusting, books, reserving};
+use crate::adjusting::Clerk;
+use crate::books::{self, places};
+use crate::carrying::Carrier;
+use crate::messages::{
+    Adjust, CarriedOut, CarryOut, PutLocation, Relocate, Reserve, Reserved, TakeStock, TakenStock,
+};
+use crate::reserving;
 use actors::{Desk, Envelope, Serve, Service};
 use domain::{Clock, IdSource};
 use std::sync::Arc;
@@ -32,12 +37,13 @@ impl Serve<Reserve> for InventoryActor {
     }
 }
 
-impl Serve<Release> for InventoryActor {
-    fn serve(&mut self, envelope: Envelope<Release>, _: &mut Desk<'_, Self>) {
-        let now = self.clock.now();
-        envelope.answer_with(move |Release { mut tx, orders }, _| async move {
-            reserving::release(&mut tx, &orders, now).await?;
-            Ok(Released { tx })
+impl Serve<CarryOut> for InventoryActor {
+    fn serve(&mut self, envelope: Envelope<CarryOut>, _: &mut Desk<'_, Self>) {
+        let (clock, ids) = (self.clock.clone(), self.ids.clone());
+        envelope.answer_with(move |CarryOut { mut tx, moves }, context| async move {
+            let carrier = Carrier { clock: &*clock, ids: &*ids, actor: context.actor() };
+            carrier.carry_out(&mut tx, &moves).await?;
+            Ok(CarriedOut { tx })
         });
     }
 }
@@ -46,8 +52,32 @@ impl Serve<Adjust> for InventoryActor {
     fn serve(&mut self, envelope: Envelope<Adjust>, _: &mut Desk<'_, Self>) {
         let (db, clock, ids) = (self.db.clone(), self.clock.clone(), self.ids.clone());
         envelope.answer_with(move |message, context| async move {
-            let clerk = adjusting::Clerk { db: &db, clock: &*clock, ids: &*ids };
-            clerk.adjust(&message, context.actor()).await
+            let (actor, trace_id) = (context.actor(), context.trace_id().to_string());
+            let clerk = Clerk { db: &db, clock: &*clock, ids: &*ids, actor, trace_id: &trace_id };
+            clerk.adjust(&message).await
+        });
+    }
+}
+
+impl Serve<Relocate> for InventoryActor {
+    fn serve(&mut self, envelope: Envelope<Relocate>, _: &mut Desk<'_, Self>) {
+        let (db, clock, ids) = (self.db.clone(), self.clock.clone(), self.ids.clone());
+        envelope.answer_with(move |message, context| async move {
+            let (actor, trace_id) = (context.actor(), context.trace_id().to_string());
+            let clerk = Clerk { db: &db, clock: &*clock, ids: &*ids, actor, trace_id: &trace_id };
+            clerk.relocate(&message).await
+        });
+    }
+}
+
+impl Serve<PutLocation> for InventoryActor {
+    fn serve(&mut self, envelope: Envelope<PutLocation>, _: &mut Desk<'_, Self>) {
+        let (db, now) = (self.db.clone(), self.clock.now());
+        envelope.answer_with(move |PutLocation { location }, _| async move {
+            let mut tx = db.begin().await?;
+            let location = places::put(&mut tx, &location, now).await?;
+            tx.commit().await?;
+            Ok(location)
         });
     }
 }

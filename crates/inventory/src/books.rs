@@ -1,20 +1,24 @@
-//! The inventory's tables: `stock`, `reservation`, `stock_adjustment`. Nobody else touches them.
+//! The inventory's tables. Nobody else touches them.
+//!
+//! Here: `stock` and `reservation`. In [`places`]: `stock_location` and `stock_at`. In [`ledger`]:
+//! `stock_adjustment` and `stock_movement`.
 
-use crate::messages::{Adjustment, SkuAudit, StockView};
+pub(crate) mod ledger;
+pub(crate) mod places;
+
+use crate::messages::{SkuAudit, StockView};
 use domain::{Demand, OrderId, Sku, StockLevel, Timestamp};
 use std::collections::BTreeMap;
 use store::{Db, Row, Rows, Statement, StoreError, Tx, statement};
-use uuid::Uuid;
 
 static RESERVE: Statement = statement!("reserve");
-static SHIFT_RESERVED: Statement = statement!("shift_reserved");
+static SHIFT_STOCK: Statement = statement!("shift_stock");
 static LOCK_LEVELS: Statement = statement!("lock_levels");
 static ADD_RESERVATIONS: Statement = statement!("add_reservations");
-static RELEASE: Statement = statement!("release");
+static LOCK_RESERVATIONS: Statement = statement!("lock_reservations");
+static CHANGE_RESERVATIONS: Statement = statement!("change_reservations");
 static ENSURE_STOCK: Statement = statement!("ensure_stock");
 static ADJUST: Statement = statement!("adjust");
-static ADD_ADJUSTMENTS: Statement = statement!("add_adjustments");
-static GET_LEVEL: Statement = statement!("get_level");
 static LIST_LEVELS: Statement = statement!("list_levels");
 static AUDIT_STOCK: Statement = statement!("audit_stock");
 
@@ -27,15 +31,27 @@ pub(crate) async fn reserve(
     rows.iter().map(sku).collect()
 }
 
-/// Adds `changes` to what is promised.
-pub(crate) async fn shift_reserved(
-    tx: &mut Tx,
-    changes: &BTreeMap<Sku, i64>,
-) -> Result<(), StoreError> {
-    if changes.is_empty() {
-        return Ok(());
+/// What is added to the numbers of a shelf; negative takes away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shift {
+    pub(crate) on_hand: i64,
+    pub(crate) reserved: i64,
+    pub(crate) shipped: i64,
+    pub(crate) returned: i64,
+}
+
+/// Changes shelves, locked in SKU order; each gets a new version. Tells how many there were.
+pub(crate) async fn shift(tx: &mut Tx, shifts: &BTreeMap<Sku, Shift>) -> Result<u64, StoreError> {
+    if shifts.is_empty() {
+        return Ok(0);
     }
-    tx.execute(SHIFT_RESERVED.query().rows(per_sku(changes))).await.map(drop)
+    let rows = Rows::new()
+        .texts(shifts.keys().map(|sku| sku.as_str().to_owned()))
+        .ints(shifts.values().map(|shift| shift.on_hand))
+        .ints(shifts.values().map(|shift| shift.reserved))
+        .ints(shifts.values().map(|shift| shift.shipped))
+        .ints(shifts.values().map(|shift| shift.returned));
+    tx.execute(SHIFT_STOCK.query().rows(rows)).await
 }
 
 /// The levels of these SKUs with their versions, held until the transaction ends.
@@ -47,33 +63,60 @@ pub(crate) async fn lock_levels(
     rows.iter().map(|row| Ok((sku(row)?, level(row)?, row.int("version")?))).collect()
 }
 
-/// Notes what each order was promised.
+/// Notes what each order was promised; for how many orders that could be.
 pub(crate) async fn add_reservations(
     tx: &mut Tx,
     demands: &[&Demand],
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     if demands.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let rows = Rows::new()
         .uuids(demands.iter().map(|demand| demand.order_id.0))
         .texts(demands.iter().map(|demand| units_json(&demand.units)));
-    tx.execute(ADD_RESERVATIONS.query().rows(rows).bind(now)).await.map(drop)
+    tx.execute(ADD_RESERVATIONS.query().rows(rows).bind(now)).await
 }
 
-/// Ends the live reservations of these orders; the units they held.
-pub(crate) async fn end_reservations(
+/// What is promised to each of these orders, held until the transaction ends.
+pub(crate) async fn lock_reservations(
     tx: &mut Tx,
-    orders: &[OrderId],
+    orders: impl IntoIterator<Item = OrderId>,
+) -> Result<BTreeMap<OrderId, BTreeMap<Sku, i64>>, StoreError> {
+    let rows = Rows::new().uuids(orders.into_iter().map(|order| order.0));
+    let rows = tx.fetch(LOCK_RESERVATIONS.query().rows(rows)).await?;
+    let read = |row: &Row| {
+        let mut units = BTreeMap::new();
+        for (sku, quantity) in row.json::<Vec<(Sku, i64)>>("units")? {
+            *units.entry(sku).or_insert(0) += quantity;
+        }
+        Ok((OrderId(row.uuid("order_id")?), units))
+    };
+    rows.iter().map(read).collect()
+}
+
+/// A reservation as it is to be.
+pub(crate) struct Reservation<'a> {
+    pub(crate) order_id: OrderId,
+    pub(crate) units: &'a BTreeMap<Sku, i64>,
+    /// Whether it ends.
+    pub(crate) ends: bool,
+}
+
+/// Shrinks or ends live reservations; how many there were.
+pub(crate) async fn change_reservations(
+    tx: &mut Tx,
+    changed: &[Reservation<'_>],
     now: Timestamp,
-) -> Result<Vec<(Sku, i64)>, StoreError> {
-    let rows = Rows::new().uuids(orders.iter().map(|order| order.0));
-    let mut units = Vec::new();
-    for row in tx.fetch(RELEASE.query().rows(rows).bind(now)).await? {
-        units.extend(row.json::<Vec<(Sku, i64)>>("units")?);
+) -> Result<u64, StoreError> {
+    if changed.is_empty() {
+        return Ok(0);
     }
-    Ok(units)
+    let rows = Rows::new()
+        .uuids(changed.iter().map(|reservation| reservation.order_id.0))
+        .texts(changed.iter().map(|reservation| units_json(reservation.units)))
+        .times(changed.iter().map(|reservation| reservation.ends.then_some(now)));
+    tx.execute(CHANGE_RESERVATIONS.query().rows(rows)).await
 }
 
 /// Makes an empty shelf for each SKU that has none.
@@ -99,30 +142,6 @@ pub(crate) async fn apply_adjustments(
     tx.execute(ADJUST.query().rows(rows)).await.map(drop)
 }
 
-/// Writes adjustments into the stock's ledger.
-pub(crate) async fn add_adjustments(
-    tx: &mut Tx,
-    ids: Vec<Uuid>,
-    entries: &[&Adjustment],
-    actor: &str,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    if entries.is_empty() {
-        return Ok(());
-    }
-    let rows = Rows::new()
-        .uuids(ids)
-        .texts(entries.iter().map(|entry| entry.sku.as_str().to_owned()))
-        .ints(entries.iter().map(|entry| entry.delta))
-        .texts(entries.iter().map(|entry| entry.reason.clone()));
-    tx.execute(ADD_ADJUSTMENTS.query().rows(rows).bind(actor).bind(now)).await.map(drop)
-}
-
-pub(crate) async fn get(db: &Db, sku: &Sku) -> Result<Option<StockView>, StoreError> {
-    let row = db.fetch_optional(GET_LEVEL.query().bind(sku.as_str())).await?;
-    row.as_ref().map(view).transpose()
-}
-
 pub(crate) async fn list(
     db: &Db,
     after: Option<&Sku>,
@@ -140,6 +159,8 @@ pub(crate) async fn audit(tx: &mut Tx) -> Result<Vec<SkuAudit>, StoreError> {
             shipped: row.int("shipped")?,
             adjusted: row.int("adjusted")?,
             held: row.int("held")?,
+            returned: row.int("returned")?,
+            elsewhere: row.int("elsewhere")?,
         })
     };
     tx.fetch(AUDIT_STOCK.query()).await?.iter().map(read).collect()

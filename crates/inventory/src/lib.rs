@@ -2,24 +2,35 @@
 //!
 //! A batch of orders is reserved by one conditional statement over all its SKUs. Only when some
 //! SKU runs short is it decided order by order who gets what is there.
+//!
+//! A promise is to an order and not to a place. Where units lie matters when they leave: then they
+//! are taken from the locations in the order of their ranks. The main location holds what the
+//! others do not, so that a shop with one place, and the reserving of orders, know of no places.
+//! Whoever changes what lies where holds the lock of the SKU's row in `stock`.
 
 mod actor;
 mod adjusting;
 mod books;
+mod carrying;
+mod location;
 mod messages;
+mod movement;
+mod relocating;
 mod reserving;
 
 pub use actor::InventoryActor;
+pub use location::{Location, LocationName, LocationNameError, UnitsAt};
 pub use messages::{
-    Adjust, Adjusted, Adjustment, InventoryError, Release, Released, Reserve, Reserved, SkuAudit,
-    StockView, TakeStock, TakenStock,
+    Adjust, Adjustment, CarriedOut, CarryOut, GoodsMove, InventoryError, Outcome, PutLocation,
+    Relocate, Relocation, Render, Reserve, Reserved, SkuAudit, StockDetail, StockView, TakeStock,
+    TakenStock, Verdict,
 };
+pub use movement::{Entry, EntryKind, Position};
 
-use actix::ArbiterHandle;
-use actors::{Mailbox, MailboxPolicy, RequestContext, Supervision, supervise};
+use actors::{Home, Mailbox, MailboxPolicy, RequestContext, Supervision, supervise};
+use books::{ledger, places};
 use domain::{Clock, Demand, IdSource, OrderId, ReservationOutcome, Sku};
 use std::sync::Arc;
-use store::answers::Answer;
 use store::{Db, StoreError, Tx};
 
 /// Most messages that may wait for the inventory: a few batches of every lane of a large machine.
@@ -32,15 +43,10 @@ pub struct Inventory {
     db: Db,
 }
 
-/// Starts the inventory service on `arbiter`.
-pub fn start(
-    db: Db,
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn IdSource>,
-    arbiter: &ArbiterHandle,
-) -> Inventory {
+/// Starts the inventory service at `home`.
+pub fn start(db: Db, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>, home: &Home) -> Inventory {
     let books = db.clone();
-    let mailbox = supervise("inventory", arbiter, MAILBOX, Supervision::STANDARD, move || {
+    let mailbox = supervise("inventory", home, MAILBOX, Supervision::STANDARD, move || {
         InventoryActor::new(books.clone(), clock.clone(), ids.clone())
     });
     Inventory { mailbox, db }
@@ -62,6 +68,24 @@ impl Inventory {
         Ok((reserved.tx, reserved.outcomes))
     }
 
+    /// Moves the goods of orders: gives promises back, ships, takes back; in this order, as one
+    /// whole. The transaction comes back.
+    ///
+    /// # Errors
+    /// [`InventoryError::NotReserved`] if more is to leave than is promised; see
+    /// [`InventoryError`]. The transaction is rolled back.
+    pub async fn carry_out(
+        &self,
+        tx: Tx,
+        moves: Vec<GoodsMove>,
+        context: &RequestContext,
+    ) -> Result<Tx, InventoryError> {
+        if moves.is_empty() {
+            return Ok(tx);
+        }
+        Ok(self.mailbox.ask(CarryOut { tx, moves }, context).await??.tx)
+    }
+
     /// Gives back what is promised to these orders. An order without a live reservation is passed
     /// over.
     ///
@@ -73,30 +97,90 @@ impl Inventory {
         orders: Vec<OrderId>,
         context: &RequestContext,
     ) -> Result<Tx, InventoryError> {
-        Ok(self.mailbox.ask(Release { tx, orders }, context).await??.tx)
+        let moves = orders.into_iter().map(|order_id| GoodsMove::Release { order_id });
+        self.carry_out(tx, moves.collect(), context).await
     }
 
     /// Adds units to shelves or takes them away, each adjustment done or refused by itself, all in
-    /// one transaction. An adjustment with a request key is done at most once: its answer, made by
-    /// `render`, is kept, and a repetition is given that answer.
+    /// one transaction. An adjustment with a request key is judged once: what is told of it, made
+    /// by `render`, is kept, be it done or refused, and a repetition is told the same.
     ///
     /// # Errors
     /// See [`InventoryError`]; then none was done.
     pub async fn adjust(
         &self,
         adjustments: Vec<Adjustment>,
-        render: fn(&StockView) -> Answer,
+        render: Render<StockView>,
         context: &RequestContext,
-    ) -> Result<Vec<Adjusted>, InventoryError> {
+    ) -> Result<Vec<Outcome>, InventoryError> {
         self.mailbox.ask(Adjust { adjustments, render }, context).await?
     }
 
-    /// The level of a SKU, if it ever had stock.
+    /// Brings units from one location to another, judged once as in [`Self::adjust`].
+    ///
+    /// # Errors
+    /// See [`InventoryError`]; then nothing was done.
+    pub async fn relocate(
+        &self,
+        relocation: Relocation,
+        render: Render<StockDetail>,
+        context: &RequestContext,
+    ) -> Result<Outcome, InventoryError> {
+        self.mailbox.ask(Relocate { relocation, render }, context).await?
+    }
+
+    /// Makes a location, or gives it another rank. The main location is always there and keeps its
+    /// rank: it may not be put.
+    ///
+    /// # Errors
+    /// See [`InventoryError`].
+    pub async fn put_location(
+        &self,
+        location: Location,
+        context: &RequestContext,
+    ) -> Result<Location, InventoryError> {
+        if location.name.is_main() {
+            let what = "the main location is not put".to_owned();
+            return Err(InventoryError::Disagreement(what));
+        }
+        self.mailbox.ask(PutLocation { location }, context).await?
+    }
+
+    /// Up to `limit` locations after `after`, in the order in which goods leave.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn get(&self, sku: &Sku) -> Result<Option<StockView>, StoreError> {
-        books::get(&self.db, sku).await
+    pub async fn locations(
+        &self,
+        after: Option<Location>,
+        limit: i64,
+    ) -> Result<Vec<Location>, StoreError> {
+        places::list(&self.db, after.as_ref(), limit).await
+    }
+
+    /// The level of a SKU and where its units lie, if it ever had stock.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn get(&self, sku: &Sku) -> Result<Option<StockDetail>, StoreError> {
+        places::get(&self.db, sku).await
+    }
+
+    /// Up to `limit` entries of a SKU's ledger after `after`, newest first; `None` if the SKU
+    /// never had stock.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn movements(
+        &self,
+        sku: &Sku,
+        after: Option<Position>,
+        limit: i64,
+    ) -> Result<Option<Vec<Entry>>, StoreError> {
+        let entries = ledger::list(&self.db, sku, after, limit).await?;
+        // A shelf may have been opened by a delivery that was refused.
+        let is_known = !entries.is_empty() || self.get(sku).await?.is_some();
+        Ok(is_known.then_some(entries))
     }
 
     /// Up to `limit` levels, by SKU, after `after`.
@@ -126,3 +210,6 @@ impl Inventory {
         &self.mailbox
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,9 @@
 //! What the inventory can be asked.
 
+use crate::location::{Location, LocationName, UnitsAt};
 use actors::{AskError, Request};
 use domain::{Demand, OrderId, ReservationOutcome, Sku, StockLevel};
+use std::collections::BTreeMap;
 use store::answers::{Answer, Fingerprint, RequestKey};
 use store::{StoreError, Tx};
 
@@ -17,6 +19,33 @@ pub enum InventoryError {
     /// The same idempotency keys are being used elsewhere, again and again; nothing happened.
     #[error("the same idempotency key is in use elsewhere")]
     Contended,
+    /// More units of a SKU were to leave for an order than are promised to it; nothing happened.
+    #[error("not so many units of {sku} are promised to the order {order}")]
+    NotReserved {
+        /// The order.
+        order: OrderId,
+        /// The SKU.
+        sku: Sku,
+    },
+    /// Goods were to be promised to an order that goods are promised to already; nothing happened.
+    #[error("goods are promised already to an order of the batch")]
+    AlreadyReserved,
+    /// The inventory's own tables say different things; nothing happened.
+    #[error("the books of the inventory do not agree: {0}")]
+    Disagreement(String),
+}
+
+impl InventoryError {
+    /// Whether one order of a batch may be to blame, so that the others deserve a try without it.
+    #[must_use]
+    pub const fn may_be_one_orders_fault(&self) -> bool {
+        match self {
+            Self::NotReserved { .. } | Self::AlreadyReserved | Self::Disagreement(_) => true,
+            Self::Ask(error) => matches!(error, AskError::Crashed),
+            Self::Store(error) => error.may_be_one_rows_fault(),
+            Self::Contended => false,
+        }
+    }
 }
 
 /// Promise goods to orders.
@@ -39,22 +68,49 @@ impl Request for Reserve {
     type Answer = Result<Reserved, InventoryError>;
 }
 
-/// Give back what is promised to orders.
-pub struct Release {
-    /// The transaction to do it in.
-    pub tx: Tx,
-    /// The orders.
-    pub orders: Vec<OrderId>,
+/// What happens to the goods of an order after they were promised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GoodsMove {
+    /// All that is still promised to the order is free again. Without a live promise nothing
+    /// happens: each is given back once.
+    Release {
+        /// The order.
+        order_id: OrderId,
+    },
+    /// Units leave, out of what is promised to the order.
+    Ship {
+        /// The order.
+        order_id: OrderId,
+        /// Units (≥ 1) per SKU.
+        units: BTreeMap<Sku, i64>,
+    },
+    /// Units that had left come back.
+    TakeBack {
+        /// The order.
+        order_id: OrderId,
+        /// Units (≥ 1) per SKU.
+        units: BTreeMap<Sku, i64>,
+        /// Whether they go back to the shelf, at the main location.
+        restock: bool,
+    },
 }
 
-/// The answer to [`Release`].
-pub struct Released {
+/// Move the goods of orders.
+pub struct CarryOut {
+    /// The transaction to do it in.
+    pub tx: Tx,
+    /// What is to happen, in this order.
+    pub moves: Vec<GoodsMove>,
+}
+
+/// The answer to [`CarryOut`].
+pub struct CarriedOut {
     /// The transaction, to go on with.
     pub tx: Tx,
 }
 
-impl Request for Release {
-    type Answer = Result<Released, InventoryError>;
+impl Request for CarryOut {
+    type Answer = Result<CarriedOut, InventoryError>;
 }
 
 /// A level, as people see it.
@@ -79,6 +135,16 @@ impl StockView {
     }
 }
 
+/// A level and where the units lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StockDetail {
+    /// The level.
+    pub level: StockView,
+    /// The main location and every other that the SKU was brought to, in the order in which goods
+    /// leave. The sums over them are those of the level.
+    pub locations: Vec<UnitsAt>,
+}
+
 /// Units to add to a shelf, or to take away.
 #[derive(Clone, Debug)]
 pub struct Adjustment {
@@ -86,21 +152,34 @@ pub struct Adjustment {
     pub sku: Sku,
     /// How many units; negative takes away.
     pub delta: i64,
+    /// Where.
+    pub location: LocationName,
     /// Why, for the stock's ledger.
     pub reason: String,
     /// The request it belongs to, if it is to be done at most once.
     pub request: Option<(RequestKey, Fingerprint)>,
 }
 
-/// What became of an adjustment.
+/// Units to bring from one location to another.
+#[derive(Clone, Debug)]
+pub struct Relocation {
+    /// Which SKU.
+    pub sku: Sku,
+    /// How many units (≥ 1).
+    pub quantity: i64,
+    /// From where.
+    pub from: LocationName,
+    /// To where; another location.
+    pub to: LocationName,
+    /// The request it belongs to: it is done at most once.
+    pub request: (RequestKey, Fingerprint),
+}
+
+/// How a change of the stock was judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Adjusted {
-    /// Done; the level after it.
-    Done(StockView),
-    /// Done before; the answer given then.
-    Replayed(Answer),
-    /// The request key belongs to another request; nothing was done.
-    KeyReused,
+pub enum Verdict<V> {
+    /// Done; what is there after it.
+    Done(V),
     /// It would take units that are promised or not there; nothing was done.
     Insufficient {
         /// Units that could be taken.
@@ -110,16 +189,57 @@ pub enum Adjusted {
     OutOfRange,
 }
 
+/// How a verdict is told, given the trace of the request; pure. What is told is kept.
+pub type Render<V> = fn(&Verdict<V>, &str) -> Answer;
+
+/// What became of a request to change the stock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was judged, now or when it first came: what is told of it.
+    Told {
+        /// The same each time.
+        answer: Answer,
+        /// Whether it was told before.
+        replayed: bool,
+    },
+    /// The request key belongs to another request; nothing was done.
+    KeyReused,
+    /// There are no such locations; nothing was done, and the request key stays free.
+    UnknownLocations(Vec<LocationName>),
+}
+
 /// Adjust levels.
 pub struct Adjust {
     /// The adjustments, done in this order.
     pub adjustments: Vec<Adjustment>,
-    /// How a level is told; pure.
-    pub render: fn(&StockView) -> Answer,
+    /// How a verdict is told.
+    pub render: Render<StockView>,
 }
 
 impl Request for Adjust {
-    type Answer = Result<Vec<Adjusted>, InventoryError>;
+    type Answer = Result<Vec<Outcome>, InventoryError>;
+}
+
+/// Bring units from one location to another.
+pub struct Relocate {
+    /// What is to be brought where.
+    pub relocation: Relocation,
+    /// How a verdict is told.
+    pub render: Render<StockDetail>,
+}
+
+impl Request for Relocate {
+    type Answer = Result<Outcome, InventoryError>;
+}
+
+/// Make a location, or give it another rank.
+pub struct PutLocation {
+    /// The location; not the main one.
+    pub location: Location,
+}
+
+impl Request for PutLocation {
+    type Answer = Result<Location, InventoryError>;
 }
 
 /// Tell all about the stock, for the audit.
@@ -153,4 +273,8 @@ pub struct SkuAudit {
     pub adjusted: i64,
     /// Sum of all live reservations.
     pub held: i64,
+    /// Units that came back to the shelf: `adjusted + returned = on_hand + shipped`.
+    pub returned: i64,
+    /// Sum of what lies at other locations than the main one; at most what is on hand.
+    pub elsewhere: i64,
 }

@@ -1,7 +1,8 @@
-//! Promising goods to a batch of orders, and taking promises back.
+//! Promising goods to a batch of orders.
 
-use crate::books;
-use domain::{Demand, OrderId, ReservationOutcome, Sku, Timestamp, allocate};
+use crate::books::{self, Shift};
+use crate::messages::InventoryError;
+use domain::{Demand, ReservationOutcome, Sku, Timestamp, allocate};
 use metrics::counter;
 use std::collections::BTreeMap;
 use store::{StoreError, Tx};
@@ -12,10 +13,11 @@ pub(crate) async fn reserve(
     tx: &mut Tx,
     demands: &[Demand],
     now: Timestamp,
-) -> Result<Vec<ReservationOutcome>, StoreError> {
+) -> Result<Vec<ReservationOutcome>, InventoryError> {
     let wanted = total(demands);
     let served = books::reserve(tx, &wanted).await?;
-    let outcomes = if served.len() == wanted.len() {
+    let enough = served.len() == wanted.len() || faults::planted("reserve-without-condition");
+    let outcomes = if enough {
         vec![ReservationOutcome::Reserved; demands.len()]
     } else {
         share_out(tx, demands, &wanted, &served).await?
@@ -27,7 +29,9 @@ pub(crate) async fn reserve(
             (*outcome == ReservationOutcome::Reserved).then_some(demand)
         })
         .collect();
-    books::add_reservations(tx, &reserved, now).await?;
+    if books::add_reservations(tx, &reserved, now).await? != reserved.len() as u64 {
+        return Err(InventoryError::AlreadyReserved);
+    }
     Ok(outcomes)
 }
 
@@ -49,30 +53,20 @@ async fn share_out(
         free.insert(sku, before);
     }
     let allocation = allocate(demands, &free);
-    let corrections: BTreeMap<Sku, i64> = wanted
+    let corrections: BTreeMap<Sku, Shift> = wanted
         .keys()
         .filter_map(|sku| {
             let granted = allocation.granted.get(sku).copied().unwrap_or(0);
             let delta = granted - promised.get(sku).copied().unwrap_or(0);
-            (delta != 0).then(|| (sku.clone(), delta))
+            (delta != 0).then(|| (sku.clone(), Shift { reserved: delta, ..Shift::default() }))
         })
         .collect();
-    books::shift_reserved(tx, &corrections).await?;
-    Ok(allocation.outcomes)
-}
-
-/// Gives back what is promised to `orders`; each reservation is given back once, however often
-/// this is asked.
-pub(crate) async fn release(
-    tx: &mut Tx,
-    orders: &[OrderId],
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let mut back: BTreeMap<Sku, i64> = BTreeMap::new();
-    for (sku, units) in books::end_reservations(tx, orders, now).await? {
-        *back.entry(sku).or_default() -= units;
+    books::shift(tx, &corrections).await?;
+    let mut outcomes = allocation.outcomes;
+    if faults::planted("reservation-shared-out-in-reverse") {
+        outcomes.reverse();
     }
-    books::shift_reserved(tx, &back).await
+    Ok(outcomes)
 }
 
 fn total(demands: &[Demand]) -> BTreeMap<Sku, i64> {

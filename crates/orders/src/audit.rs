@@ -53,7 +53,8 @@ pub(crate) async fn run(shop: &Parts, context: &RequestContext) -> Result<AuditR
     let tx = shop.db.snapshot().await?;
     let (mut tx, stock) = shop.inventory.take_stock(tx, context).await?;
     let payments = shop.payments.take_payments(&mut tx).await?;
-    let mut facts = Facts::new(stock, payments);
+    let operations = shop.payments.take_operations(&mut tx).await?;
+    let mut facts = Facts::new(stock, payments, &operations);
     let mut after = Uuid::nil();
     loop {
         let orders = books::page(&mut tx, after, PAGE_ROWS).await?;

@@ -1,20 +1,26 @@
 //! The handle of the order service.
 
 use crate::audit::{self, AuditError, AuditReport};
+use crate::auditor::Auditor;
 use crate::books;
+use crate::changes::Changes;
 use crate::lane::Lane;
-use crate::messages::{Given, ListFilter, Place, PlaceError, Placement};
+use crate::messages::{
+    Ask, Given, LifeError, ListFilter, Operate, Origin, Place, PlaceError, Placement, Step, Wish,
+};
 use crate::pricing::{Price, fault_of, price};
-use crate::reconciler::Reconciler;
+use crate::recovery::{Leases, Limits, Recovery, Resolver};
 use crate::shop::Parts;
 use crate::taken::answered_before;
-use actix::ArbiterHandle;
-use actors::{BatchLimits, Mailbox, MailboxPolicy, RequestContext, Supervision, supervise};
+use actors::{BatchLimits, Home, Mailbox, MailboxPolicy, RequestContext, Supervision, supervise};
 use domain::{Draft, Order, OrderId, PARTITIONS, PaymentId};
+use payments::WebhookError;
 use std::sync::Arc;
 use std::time::Duration;
 use store::StoreError;
 use store::outbox::{self, Logged};
+use tokio::sync::watch;
+use tracing::{Instrument, Span};
 
 /// How the order service is set up.
 #[derive(Clone, Debug)]
@@ -25,53 +31,90 @@ pub struct OrdersConfig {
     pub waiting_max: usize,
     /// Limits of a batch. Its weight is the number of its orders and lines.
     pub batch: BatchLimits,
-    /// How long the provider may be asked for one order before the order is left to the
-    /// reconciler.
+    /// How long the provider may be asked for one order before the order is left to recovery.
     pub charge_patience: Duration,
     /// How often orders that stand still are looked for.
     pub reconcile_every: Duration,
     /// Age from which a pending order stands still.
     pub stuck_after: Duration,
+    /// Age from which an order that stands still is shown to people as stuck.
+    pub stuck_visible: Duration,
+    /// Age at which an order whose payment is not known gives its goods to others.
+    pub payment_expiry: Duration,
+    /// How long after its last change an unwanted order ends of whose payment the provider knows
+    /// nothing: longer than a request of ours can be on its way.
+    pub give_up_after: Duration,
+    /// How long a node that stopped keeps others from its share of recovery.
+    pub lease: Duration,
+    /// How often the books are audited.
+    pub audit_every: Duration,
+    /// How long answers are kept for requests that come again.
+    pub answers_kept: Duration,
 }
+
+/// Orders with open operations that are looked through for those that wait too long.
+const OPEN_SHOWN_MAX: i64 = 10_000;
 
 /// After its deadline a request waits this much longer for the lane to say what became of it.
 const ANSWER_GRACE: Duration = Duration::from_secs(5);
+
+impl OrdersConfig {
+    pub(crate) const fn limits(&self) -> Limits {
+        Limits { expire_after: self.payment_expiry, give_up_after: self.give_up_after }
+    }
+}
 
 /// The handle of the order service.
 #[derive(Clone)]
 pub struct Orders {
     lanes: Arc<[Mailbox<Lane>]>,
-    reconciler: Mailbox<Reconciler>,
+    recovery: Mailbox<Recovery>,
+    leases: Arc<Leases>,
+    auditor: Mailbox<Auditor>,
     parts: Parts,
+    config: OrdersConfig,
+    changes: Arc<Changes>,
 }
 
-/// Starts the order service, its lanes spread over `arbiters`.
+/// Starts the order service, its lanes spread over `homes`.
 ///
 /// # Panics
-/// Never: with no arbiter at all there is no lane, and every order is refused.
-pub fn start(parts: Parts, config: &OrdersConfig, arbiters: &[ArbiterHandle]) -> Orders {
+/// Never: with no home at all there is no lane, and every order is refused.
+pub fn start(mut parts: Parts, config: &OrdersConfig, homes: &[Home]) -> Orders {
+    let changes = Arc::new(Changes::default());
+    let (told, others) = (changes.clone(), parts.committed.clone());
+    parts.committed = Arc::new(move |partitions| {
+        told.tell(partitions);
+        others(partitions);
+    });
     let lanes = config.lanes.clamp(1, usize::from(PARTITIONS));
-    let lanes: Arc<[Mailbox<Lane>]> = arbiters
+    let lanes: Arc<[Mailbox<Lane>]> = homes
         .iter()
         .cycle()
-        .take(if arbiters.is_empty() { 0 } else { lanes })
+        .take(if homes.is_empty() { 0 } else { lanes })
         .enumerate()
-        .map(|(index, arbiter)| {
+        .map(|(index, home)| {
             let (parts, config) = (parts.clone(), config.clone());
             let policy = MailboxPolicy::Large(config.waiting_max);
             let name = format!("orders.lane.{index}");
-            supervise(&name, arbiter, policy, Supervision::STANDARD, move || {
+            supervise(&name, home, policy, Supervision::STANDARD, move || {
                 Lane::new(parts.clone(), &config)
             })
         })
         .collect();
-    let (reconciling, settings, to) = (parts.clone(), config.clone(), lanes.clone());
-    let arbiter = arbiters.last().cloned().unwrap_or_else(actix::Arbiter::current);
+    let leases = Arc::new(Leases::new(parts.ids.uuid()));
+    let shares = leases.clone();
+    let (recovering, settings, to) = (parts.clone(), config.clone(), lanes.clone());
+    let home = homes.last().cloned().unwrap_or(Home::Here);
     let (policy, supervision) = (MailboxPolicy::Small, Supervision::STANDARD);
-    let reconciler = supervise("orders.reconciler", &arbiter, policy, supervision, move || {
-        Reconciler::new(reconciling.clone(), settings.clone(), to.clone())
+    let recovery = supervise("orders.recovery", &home, policy, supervision, move || {
+        Recovery::new(recovering.clone(), settings.clone(), to.clone(), shares.clone())
     });
-    Orders { lanes, reconciler, parts }
+    let (auditing, every) = (parts.clone(), config.audit_every);
+    let auditor = supervise("orders.auditor", &home, policy, supervision, move || {
+        Auditor::new(auditing.clone(), every)
+    });
+    Orders { lanes, recovery, leases, auditor, parts, config: config.clone(), changes }
 }
 
 /// The lane that owns an order.
@@ -92,12 +135,13 @@ impl Orders {
     ) -> Result<Given, PlaceError> {
         let Placement { key, fingerprint, request, answer_by, respond_async } = placement;
         let method = request.payment_method.clone();
+        let trace_id = context.trace_id().to_string();
         let draft = match self.priced(request, context).await {
             Ok(draft) => draft,
             // The catalogue may have changed since the request was first made: what was answered
             // then is answered now.
             Err(PlaceError::Invalid(faults)) => {
-                let known = answered_before(&self.parts.db, &key, &fingerprint).await;
+                let known = answered_before(&self.parts, &key, &fingerprint, &trace_id).await;
                 return known.unwrap_or(Err(PlaceError::Invalid(faults)));
             }
             Err(error) => return Err(error),
@@ -152,7 +196,101 @@ impl Orders {
         before: Option<OrderId>,
         limit: i64,
     ) -> Result<Vec<Order>, StoreError> {
+        if filter.stuck {
+            return self.stuck(before, limit).await;
+        }
         books::list(&self.parts.db, &filter, before, limit).await
+    }
+
+    /// Orders that wait for longer than they should: their payment is not known, or something that
+    /// the provider is to do is not done.
+    async fn stuck(&self, before: Option<OrderId>, limit: i64) -> Result<Vec<Order>, StoreError> {
+        let age = i64::try_from(self.config.stuck_visible.as_secs()).unwrap_or(i64::MAX);
+        let since = self.parts.clock.now().plus_seconds(-age);
+        let mut stuck = books::stuck(&self.parts.db, since, before, limit).await?;
+        let open = self.parts.payments.open_operations(since, None, OPEN_SHOWN_MAX).await?;
+        let mut ids: Vec<OrderId> = open.iter().map(|open| open.operation.order_id).collect();
+        ids.retain(|id| before.is_none_or(|before| *id < before));
+        stuck.extend(books::by_ids(&self.parts.db, &ids).await?);
+        stuck.sort_by_key(|kept| std::cmp::Reverse(kept.order.id));
+        stuck.dedup_by_key(|kept| kept.order.id);
+        stuck.truncate(usize::try_from(limit).unwrap_or(0));
+        Ok(stuck.into_iter().map(|kept| kept.order).collect())
+    }
+
+    /// Does what a client wants of an order that exists, and waits until the provider has done its
+    /// part, or until the client's deadline.
+    ///
+    /// # Errors
+    /// See [`LifeError`].
+    pub async fn operate(&self, ask: Ask, context: &RequestContext) -> Result<Given, LifeError> {
+        let Ask { order_id, command, kind, key, fingerprint, if_match } = ask;
+        let step = Step {
+            order_id,
+            command: Some(command),
+            origin: Origin {
+                actor: context.actor().to_string(),
+                trace_id: context.trace_id().to_string(),
+                cause: kind.as_str(),
+            },
+            wish: Some(Wish { kind, key, fingerprint, if_match }),
+            payment: None,
+            money: None,
+            lease: None,
+        };
+        let lane = lane_of(&self.lanes, order_id).ok_or(LifeError::Busy)?;
+        // Not shed: requests in work are bounded at the edge, and an order that exists must go on.
+        lane.post_unshed(Operate(Box::new(step)), context)?.answer_within(ANSWER_GRACE).await?
+    }
+
+    /// Takes what the provider tells of its own accord, and looks into the order it is about, in a
+    /// task of its own: what is told is a hint, and is not believed (rule D12).
+    ///
+    /// # Errors
+    /// See [`WebhookError`].
+    pub async fn provider_told(
+        &self,
+        raw: &[u8],
+        signature: Option<&str>,
+        context: &RequestContext,
+    ) -> Result<(), WebhookError> {
+        let told = self.parts.payments.receive(raw, signature, context).await?;
+        let Some(order_id) = told.order_id.filter(|_| told.is_new) else { return Ok(()) };
+        let resolver = Resolver {
+            parts: self.parts.clone(),
+            limits: self.config.limits(),
+            patience: self.config.charge_patience,
+            lane: lane_of(&self.lanes, order_id).map(Mailbox::loopback),
+            lease: None,
+            actor: "provider",
+        };
+        let context = self.parts.own_context(self.config.charge_patience, Span::current());
+        let look = async move {
+            resolver.look_at(order_id).await;
+            // If this fails, recovery looks once more.
+            let _ = resolver.parts.payments.mark_handled(vec![told.id], &context).await;
+        };
+        actix::spawn(look.in_current_span());
+        Ok(())
+    }
+
+    /// Rises whenever this node has committed something in the order's partition.
+    #[must_use]
+    pub fn changes(&self, order: OrderId) -> watch::Receiver<u64> {
+        self.changes.of(order)
+    }
+
+    /// Events of an order after `version`, at most `limit`, by version.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn history_after(
+        &self,
+        id: OrderId,
+        version: i64,
+        limit: i64,
+    ) -> Result<Vec<Logged>, StoreError> {
+        outbox::history_after(&self.parts.db, id, version, limit).await
     }
 
     /// The timeline of an order.
@@ -173,9 +311,18 @@ impl Orders {
 
     /// Refuses new orders and waits until those that were taken are answered.
     pub async fn drain(&self) {
-        self.reconciler.drain().await;
+        self.auditor.drain().await;
+        self.recovery.drain().await;
         for lane in self.lanes.iter() {
             lane.drain().await;
+        }
+        // Others need not wait until they end.
+        if let Err(error) = self.leases.release(&self.parts).await {
+            tracing::info!(
+                event = "leases_kept",
+                cause = &error as &dyn std::error::Error,
+                "the leases of this node end by themselves"
+            );
         }
     }
 
@@ -183,7 +330,7 @@ impl Orders {
     #[must_use]
     pub fn vitals(&self) -> Vec<Arc<actors::Vitals>> {
         let lanes = self.lanes.iter().map(|lane| lane.vitals().clone());
-        lanes.chain([self.reconciler.vitals().clone()]).collect()
+        lanes.chain([self.recovery.vitals().clone(), self.auditor.vitals().clone()]).collect()
     }
 }
 

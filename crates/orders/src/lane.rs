@@ -1,10 +1,11 @@
 //! A lane: takes what waits as one batch, and starts the next when the last one is done.
 
 use crate::handle::OrdersConfig;
-use crate::messages::{Place, Settle};
+use crate::messages::{Advance, Asked, Operate, Place, Settle, Waits};
+use crate::operating::{Onward, operate_batch};
 use crate::shop::Parts;
 use crate::{placing, settling};
-use actors::{Batcher, Desk, Envelope, Serve, Service};
+use actors::{Batcher, Desk, Envelope, Opened, Serve, Service};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,32 @@ pub struct Lane {
     shop: Arc<Parts>,
     placing: Batcher<Envelope<Place>>,
     settling: Batcher<Envelope<Settle>>,
+    operating: Batcher<Wanted>,
     charge_patience: Duration,
+}
+
+/// A step that waits.
+enum Wanted {
+    Operate(Envelope<Operate>),
+    Advance(Envelope<Advance>),
+}
+
+impl Wanted {
+    /// Begins the work, unless nobody wants it any more.
+    fn open(self) -> Option<Asked> {
+        match self {
+            Self::Operate(envelope) => {
+                let Opened { message, context, reply } = envelope.open()?;
+                let waits = Waits::Client { reply, deadline: context.deadline() };
+                Some(Asked { step: *message.0, waits })
+            }
+            Self::Advance(envelope) => {
+                let Advance { step, written } = envelope.open()?.message;
+                let waits = written.map_or(Waits::Nobody, Waits::Task);
+                Some(Asked { step: *step, waits })
+            }
+        }
+    }
 }
 
 impl Lane {
@@ -22,8 +48,13 @@ impl Lane {
             shop: Arc::new(parts),
             placing: Batcher::new(config.batch),
             settling: Batcher::new(config.batch),
+            operating: Batcher::new(config.batch),
             charge_patience: config.charge_patience,
         }
+    }
+
+    fn onward(&self, desk: &Desk<'_, Self>) -> Onward {
+        Onward { shop: self.shop.clone(), lane: desk.loopback(), patience: self.charge_patience }
     }
 
     fn pump_placing(&mut self, desk: &mut Desk<'_, Self>) {
@@ -33,12 +64,8 @@ impl Lane {
                 self.placing.finished();
                 continue;
             }
-            let charging = placing::Charging {
-                shop: self.shop.clone(),
-                lane: desk.loopback(),
-                patience: self.charge_patience,
-            };
-            desk.run(placing::place_batch(self.shop.clone(), opened, charging), |lane, _, desk| {
+            let onward = self.onward(desk);
+            desk.run(placing::place_batch(opened, onward), |lane, _, desk| {
                 // A panic was answered within the batch; either way the lane goes on.
                 lane.placing.finished();
                 lane.pump_placing(desk);
@@ -57,9 +84,25 @@ impl Lane {
                 self.settling.finished();
                 continue;
             }
-            desk.run(settling::settle_batch(self.shop.clone(), settlements), |lane, _, desk| {
+            let onward = self.onward(desk);
+            desk.run(settling::settle_batch(onward, settlements), |lane, _, desk| {
                 lane.settling.finished();
                 lane.pump_settling(desk);
+            });
+        }
+    }
+
+    fn pump_operating(&mut self, desk: &mut Desk<'_, Self>) {
+        while let Some(batch) = self.operating.next_batch() {
+            let asked: Vec<_> = batch.into_iter().filter_map(Wanted::open).collect();
+            if asked.is_empty() {
+                self.operating.finished();
+                continue;
+            }
+            let onward = self.onward(desk);
+            desk.run(operate_batch(onward, asked), |lane, _, desk| {
+                lane.operating.finished();
+                lane.pump_operating(desk);
             });
         }
     }
@@ -79,5 +122,19 @@ impl Serve<Settle> for Lane {
     fn serve(&mut self, envelope: Envelope<Settle>, desk: &mut Desk<'_, Self>) {
         self.settling.push(envelope, 1);
         self.pump_settling(desk);
+    }
+}
+
+impl Serve<Operate> for Lane {
+    fn serve(&mut self, envelope: Envelope<Operate>, desk: &mut Desk<'_, Self>) {
+        self.operating.push(Wanted::Operate(envelope), 1);
+        self.pump_operating(desk);
+    }
+}
+
+impl Serve<Advance> for Lane {
+    fn serve(&mut self, envelope: Envelope<Advance>, desk: &mut Desk<'_, Self>) {
+        self.operating.push(Wanted::Advance(envelope), 1);
+        self.pump_operating(desk);
     }
 }

@@ -6,14 +6,17 @@
 //! events, commit. Then it asks for the money, order by order, and settles in batches again.
 
 mod audit;
+mod auditor;
 mod batch;
 mod books;
+mod changes;
 mod handle;
 mod lane;
 mod messages;
+mod operating;
 mod placing;
 mod pricing;
-mod reconciler;
+mod recovery;
 mod settling;
 mod shop;
 mod taken;
@@ -22,7 +25,7 @@ pub use audit::{AuditCheck, AuditError, AuditReport, CurrencyFigures};
 pub use handle::{Orders, OrdersConfig, start};
 pub use lane::Lane;
 pub use messages::{
-    Fault, Given, ListFilter, OrderRequest, Outcome, Place, PlaceError, Placement, Render,
-    RequestedLine, Settle,
+    Advance, Ask, AskKind, Fault, Given, LifeError, LifeOutcome, ListFilter, Operate, OrderRequest,
+    Outcome, Place, PlaceError, Placement, Render, RenderLife, RequestedLine, Settle,
 };
 pub use shop::{Committed, Parts};

@@ -1,5 +1,10 @@
 //! What the order service can be asked, and how it answers.
 
+mod life;
+
+pub use life::{Advance, Ask, AskKind, LifeError, LifeOutcome, Operate, RenderLife};
+pub(crate) use life::{Asked, MoneySettled, Origin, Step, Waits, Wish};
+
 use actors::{AskError, Request};
 use domain::{
     Capture, ChargeOutcome, Currency, CustomerId, Draft, Order, OrderId, OrderStatus, Payment,
@@ -137,6 +142,8 @@ pub enum Outcome<'a> {
         /// The provider's reason.
         code: &'a str,
     },
+    /// Cancelled before its payment was known.
+    Cancelled,
 }
 
 /// How an order is told to its client. Pure: the answer is stored in the transaction that makes it
@@ -156,6 +163,8 @@ pub struct ListFilter {
     pub created_after: Option<Timestamp>,
     /// Only those placed before this moment.
     pub created_before: Option<Timestamp>,
+    /// Only those that wait for longer than they should.
+    pub stuck: bool,
 }
 
 /// Place an order; sent to the lane that its id belongs to.

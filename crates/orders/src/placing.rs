@@ -3,12 +3,12 @@
 
 use crate::batch::{Part, in_halves};
 use crate::books::{self, Kept};
-use crate::lane::Lane;
 use crate::messages::{Fault, Given, Outcome, Place, PlaceError, Settle, Settled, Settlement};
+use crate::operating::Onward;
 use crate::pricing::fault_of;
 use crate::shop::{BATCH_PATIENCE, BatchError, Parts};
 use crate::taken::FirstAnswers;
-use actors::{Loopback, Opened, Reply, RequestContext};
+use actors::{Opened, Reply, RequestContext};
 use domain::{
     Command, Demand, EventId, Money, Order, OrderEvent, OrderId, Payment, PaymentStatus, Placed,
     Recorded, ReservationOutcome, Timestamp, decide,
@@ -17,7 +17,6 @@ use metrics::counter;
 use payments::{Charged, Payee};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 use store::answers::{self, RequestKey, Stored};
 use store::{StoreError, Tx, outbox};
 use tokio::time::Instant;
@@ -45,15 +44,9 @@ enum Written {
     Awaits { payment: Box<Payment>, told: Option<Given> },
 }
 
-/// What is needed to ask for the money after the commit.
-pub(crate) struct Charging {
-    pub(crate) shop: Arc<Parts>,
-    pub(crate) lane: Loopback<Lane>,
-    pub(crate) patience: Duration,
-}
-
 /// Places a batch. Everyone in it is answered, or waits for the payment.
-pub(crate) async fn place_batch(shop: Arc<Parts>, batch: Vec<Opened<Place>>, charging: Charging) {
+pub(crate) async fn place_batch(batch: Vec<Opened<Place>>, onward: Onward) {
+    let shop = onward.shop.clone();
     let span = tracing::info_span!("orders.place_batch", orders = batch.len());
     let context = shop.own_context(BATCH_PATIENCE, span.clone());
     async {
@@ -66,7 +59,7 @@ pub(crate) async fn place_batch(shop: Arc<Parts>, batch: Vec<Opened<Place>>, cha
         for Part { items, result } in parts {
             let part: Vec<Candidate> = candidates.by_ref().take(items).collect();
             match result {
-                Ok(written) => go_on(&shop, part, written, &charging).await,
+                Ok(written) => go_on(part, written, &onward).await,
                 Err(error) => refuse(part, &Arc::new(error)),
             }
         }
@@ -112,7 +105,10 @@ fn candidate(
     now: Timestamp,
 ) -> Option<Candidate> {
     let Opened { message, context, reply } = opened;
-    let Place { order_id, key, fingerprint, mut draft, answer_by, respond_async, .. } = message;
+    let Place { order_id, mut key, fingerprint, mut draft, answer_by, respond_async, .. } = message;
+    if faults::planted("key-not-claimed") {
+        key.key.push_str(&order_id.to_string());
+    }
     // An order that costs nothing needs no means of payment.
     let free = draft
         .items
@@ -302,7 +298,14 @@ impl Ledger {
         }
         answers::store(&mut tx, &self.answers).await?;
         outbox::append(&mut tx, &self.events).await?;
-        tx.commit().await?;
+        faults::point("place.before_commit").await;
+        if faults::planted("place-tells-before-commit") {
+            // Gone when it is dropped, and yet everybody is told.
+            tx.rollback().await?;
+        } else {
+            tx.commit().await?;
+        }
+        faults::point("place.after_commit").await;
         let partitions: Vec<u8> = self.partitions.into_iter().collect();
         (shop.committed)(&partitions);
         Ok(self.written)
@@ -324,12 +327,7 @@ pub(crate) fn payment_of(order: &Order) -> Payment {
 }
 
 /// After the commit: answers whom it can, asks for the money of the others.
-async fn go_on(
-    shop: &Arc<Parts>,
-    part: Vec<Candidate>,
-    written: Vec<Written>,
-    charging: &Charging,
-) {
+async fn go_on(part: Vec<Candidate>, written: Vec<Written>, onward: &Onward) {
     let mut taken = Vec::new();
     for (candidate, written) in part.into_iter().zip(written) {
         if !matches!(written, Written::Taken) {
@@ -341,12 +339,12 @@ async fn go_on(
                     .increment(1);
                 candidate.reply.send(Ok(given));
             }
-            Written::Awaits { payment, told } => charging.start(candidate, *payment, told),
+            Written::Awaits { payment, told } => start_charge(onward, candidate, *payment, told),
             Written::Taken => taken.push(candidate),
         }
     }
     if !taken.is_empty() {
-        answer_taken(shop, taken).await;
+        answer_taken(&onward.shop, taken).await;
     }
 }
 
@@ -370,11 +368,14 @@ pub(crate) const fn outcome_label(status: u16) -> &'static str {
 /// The keys of these requests were taken before: each is told what the first one was told.
 async fn answer_taken(shop: &Parts, taken: Vec<Candidate>) {
     let keys: Vec<RequestKey> = taken.iter().map(|candidate| candidate.kept.key.clone()).collect();
-    let first = FirstAnswers::of(&shop.db, &keys).await.map_err(Arc::new);
+    let first = FirstAnswers::of(shop, &keys).await.map_err(Arc::new);
     for candidate in taken {
         let Kept { key, fingerprint, .. } = &candidate.kept;
+        let trace_id = candidate.context.trace_id().to_string();
         candidate.reply.send(match &first {
-            Ok(first) => first.again(key, fingerprint).unwrap_or(Err(PlaceError::InProgress)),
+            Ok(first) => {
+                first.again(key, fingerprint, &trace_id).unwrap_or(Err(PlaceError::InProgress))
+            }
             Err(error) => Err(PlaceError::Unavailable { source: error.clone().into() }),
         });
     }
@@ -398,35 +399,25 @@ fn refuse(part: Vec<Candidate>, error: &Arc<BatchError>) {
     }
 }
 
-impl Charging {
-    /// Asks for the money of one order, in a task of its own that outlives the client's patience.
-    fn start(&self, candidate: Candidate, payment: Payment, told: Option<Given>) {
-        let Candidate { kept, context, reply, answer_by, .. } = candidate;
-        let reply = match told {
-            Some(given) => {
-                counter!("orders_total", "outcome" => "pending").increment(1);
-                reply.send(Ok(given));
-                None
-            }
-            None => Some(reply),
-        };
-        let charge = Charge {
-            shop: self.shop.clone(),
-            lane: self.lane.clone(),
-            patience: self.patience,
-            kept,
-            context,
-        };
-        let span = charge.context.span().clone();
-        actix::spawn(charge.run(payment, reply, answer_by).instrument(span));
-    }
+/// Asks for the money of one order, in a task of its own that outlives the client's patience.
+fn start_charge(onward: &Onward, candidate: Candidate, payment: Payment, told: Option<Given>) {
+    let Candidate { kept, context, reply, answer_by, .. } = candidate;
+    let reply = match told {
+        Some(given) => {
+            counter!("orders_total", "outcome" => "pending").increment(1);
+            reply.send(Ok(given));
+            None
+        }
+        None => Some(reply),
+    };
+    let span = context.span().clone();
+    let charge = Charge { onward: onward.clone(), kept, context };
+    actix::spawn(charge.run(payment, reply, answer_by).instrument(span));
 }
 
 /// One order on its way to the provider.
 struct Charge {
-    shop: Arc<Parts>,
-    lane: Loopback<Lane>,
-    patience: Duration,
+    onward: Onward,
     kept: Kept,
     context: RequestContext,
 }
@@ -439,7 +430,7 @@ impl Charge {
         answer_by: Instant,
     ) {
         let context = self.own_context();
-        let charge = self.shop.payments.charge(payment, &context);
+        let charge = self.onward.shop.payments.charge(payment, &context);
         tokio::pin!(charge);
         let charged = match timeout_at(answer_by, &mut charge).await {
             Ok(charged) => charged,
@@ -454,7 +445,7 @@ impl Charge {
             Ok(Charged::Known { payment, outcome }) => {
                 self.settle(Settled::Known { payment, outcome }, reply);
             }
-            // The reconciler will ask again, with the same key.
+            // Recovery will ask again, with the same key.
             Ok(Charged::Unknown { .. }) | Err(_) => {
                 if let Some(reply) = reply.take() {
                     self.settle(Settled::Waiting { degraded: true }, Some(reply));
@@ -466,7 +457,7 @@ impl Charge {
     /// The order goes on whether its client waits or not: a life of its own, in the same trace.
     fn own_context(&self) -> RequestContext {
         RequestContext::new(
-            Instant::now() + self.patience,
+            Instant::now() + self.onward.patience,
             self.context.trace_id(),
             self.context.span().clone(),
             self.context.actor().clone(),
@@ -481,6 +472,6 @@ impl Charge {
             what,
             reply,
         };
-        self.lane.deliver(Settle(Box::new(settlement)), &self.own_context());
+        self.onward.lane.deliver(Settle(Box::new(settlement)), &self.own_context());
     }
 }

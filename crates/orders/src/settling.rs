@@ -2,7 +2,10 @@
 
 use crate::batch::{Part, in_halves};
 use crate::books;
-use crate::messages::{Given, Outcome, PlaceError, Settled, Settlement};
+use crate::messages::{
+    Asked, Given, Origin, Outcome, PlaceError, Settled, Settlement, Step, Waits,
+};
+use crate::operating::{Onward, operate_batch};
 use crate::placing::outcome_label;
 use crate::shop::{BATCH_PATIENCE, BatchError, Parts};
 use actors::RequestContext;
@@ -14,11 +17,13 @@ use metrics::counter;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use store::answers::{self, Answer, RequestKey, Stored};
+use store::leases::Held;
 use store::{Tx, outbox};
 use tracing::Instrument;
 
 /// Settles a batch. Everyone in it who still waits is answered.
-pub(crate) async fn settle_batch(shop: Arc<Parts>, batch: Vec<Settlement>) {
+pub(crate) async fn settle_batch(onward: Onward, batch: Vec<Settlement>) {
+    let shop = onward.shop.clone();
     let span = tracing::info_span!("orders.settle_batch", orders = batch.len());
     let context = shop.own_context(BATCH_PATIENCE, span.clone());
     async {
@@ -28,9 +33,14 @@ pub(crate) async fn settle_batch(shop: Arc<Parts>, batch: Vec<Settlement>) {
         .await;
         let mut batch = batch.into_iter();
         for Part { items, result } in parts {
-            let part = batch.by_ref().take(items);
+            let part: Vec<Settlement> = batch.by_ref().take(items).collect();
             match result {
-                Ok(answers) => answer(part, &answers),
+                Ok(Settling { mut answers, overtaken }) => {
+                    if !overtaken.is_empty() {
+                        answers.extend(settle_again(&onward, &part, &overtaken).await);
+                    }
+                    answer(part, &answers);
+                }
                 Err(error) => fail(part, Arc::new(error)),
             }
         }
@@ -39,8 +49,68 @@ pub(crate) async fn settle_batch(shop: Arc<Parts>, batch: Vec<Settlement>) {
     .await;
 }
 
+/// What a batch came to.
+struct Settling {
+    /// The answer that each key has from now on.
+    answers: HashMap<RequestKey, Answer>,
+    /// Orders that somebody else had moved on meanwhile.
+    overtaken: HashSet<OrderId>,
+}
+
+/// Orders that moved on while their payment was asked for (somebody wants to cancel them, or
+/// another node was faster) are read again, and settled as they stand now.
+async fn settle_again(
+    onward: &Onward,
+    part: &[Settlement],
+    overtaken: &HashSet<OrderId>,
+) -> HashMap<RequestKey, Answer> {
+    let late: Vec<&Settlement> =
+        part.iter().filter(|s| overtaken.contains(&s.kept.order.id)).collect();
+    let steps = late.iter().filter_map(|settlement| {
+        let Settled::Known { payment, outcome } = &settlement.what else { return None };
+        let origin = Origin {
+            actor: settlement.actor.clone(),
+            trace_id: settlement.trace_id.clone(),
+            cause: "payment_settled",
+        };
+        let step = settle_step(payment.clone(), outcome.clone(), origin, None);
+        Some(Asked { step, waits: Waits::Nobody })
+    });
+    operate_batch(onward.clone(), steps.collect()).await;
+    let keys: Vec<RequestKey> = late.iter().map(|settlement| settlement.kept.key.clone()).collect();
+    match answers::find(&onward.shop.db, &keys).await {
+        Ok(found) => found.into_iter().map(|(key, stored)| (key, stored.answer)).collect(),
+        Err(error) => {
+            tracing::warn!(
+                event = "answers_unread",
+                cause = &error as &dyn std::error::Error,
+                "the answers of settled orders cannot be read; their clients may ask again"
+            );
+            HashMap::new()
+        }
+    }
+}
+
+/// The step that settles an order's payment, whatever has become of the order.
+pub(crate) fn settle_step(
+    payment: Payment,
+    outcome: ChargeOutcome,
+    origin: Origin,
+    lease: Option<Held>,
+) -> Step {
+    Step {
+        order_id: payment.order_id,
+        command: Some(Command::SettlePayment { outcome, goods: true }),
+        origin,
+        wish: None,
+        payment: Some(payment),
+        money: None,
+        lease,
+    }
+}
+
 /// An order that moves on.
-struct Step<'a> {
+struct Move<'a> {
     settlement: &'a Settlement,
     next: Order,
     event: OrderEvent,
@@ -53,21 +123,21 @@ async fn write(
     shop: &Parts,
     batch: &[Settlement],
     context: &RequestContext,
-) -> Result<HashMap<RequestKey, Answer>, BatchError> {
+) -> Result<Settling, BatchError> {
     let now = shop.clock.now();
-    let mut steps: Vec<Step<'_>> = Vec::with_capacity(batch.len());
+    let mut steps: Vec<Move<'_>> = Vec::with_capacity(batch.len());
     let mut seen = HashSet::with_capacity(batch.len());
     for settlement in batch {
         let Settled::Known { payment, outcome } = &settlement.what else { continue };
         let order = &settlement.kept.order;
         if !seen.insert(order.id) {
-            // The reconciler asked too; the first answer settles it.
+            // Recovery asked too; the first answer settles it.
             continue;
         }
-        match decide(order, Command::SettlePayment(outcome.clone())) {
+        match decide(order, Command::SettlePayment { outcome: outcome.clone(), goods: true }) {
             Ok(event) => {
                 let next = order.clone().after(&event, now);
-                steps.push(Step { settlement, next, event, payment });
+                steps.push(Move { settlement, next, event, payment });
             }
             Err(refusal) => tracing::warn!(
                 event = "settlement_refused",
@@ -77,20 +147,24 @@ async fn write(
             ),
         }
     }
+    // The order in which rows are locked everywhere.
+    steps.sort_unstable_by_key(|step| step.next.id);
     let mut tx = shop.db.begin().await?;
     let next: Vec<&Order> = steps.iter().map(|step| &step.next).collect();
     let moved = books::update(&mut tx, &next).await?;
     // Whoever lost the race for a version changes nothing else either.
+    let lost = steps.iter().map(|step| step.next.id).filter(|id| !moved.contains(id));
+    let overtaken: HashSet<OrderId> = lost.collect();
     steps.retain(|step| moved.contains(&step.next.id));
     let tx = move_goods_and_money(shop, tx, &steps, context).await?;
     let answers = finish(shop, tx, batch, &steps).await?;
-    Ok(answers)
+    Ok(Settling { answers, overtaken })
 }
 
 async fn move_goods_and_money(
     shop: &Parts,
     mut tx: Tx,
-    steps: &[Step<'_>],
+    steps: &[Move<'_>],
     context: &RequestContext,
 ) -> Result<Tx, BatchError> {
     let rejected: Vec<OrderId> = steps
@@ -98,11 +172,11 @@ async fn move_goods_and_money(
         .filter(|step| step.next.status == OrderStatus::Rejected)
         .map(|step| step.next.id)
         .collect();
-    if !rejected.is_empty() {
+    if !rejected.is_empty() && !faults::planted("declined-keeps-the-goods") {
         tx = shop.inventory.release(tx, rejected, context).await?;
     }
     let payments: Vec<Payment> = steps.iter().map(|step| step.payment.clone()).collect();
-    if !payments.is_empty() {
+    if !payments.is_empty() && !faults::planted("payment-not-recorded") {
         tx = shop.payments.record(tx, payments, context).await?;
     }
     Ok(tx)
@@ -112,7 +186,7 @@ async fn finish(
     shop: &Parts,
     mut tx: Tx,
     batch: &[Settlement],
-    steps: &[Step<'_>],
+    steps: &[Move<'_>],
 ) -> Result<HashMap<RequestKey, Answer>, BatchError> {
     let mut stored: Vec<Stored> = steps.iter().map(|step| told(shop, step)).collect();
     stored.extend(batch.iter().filter_map(|settlement| waiting(shop, settlement)));
@@ -129,7 +203,9 @@ async fn finish(
         let found = answers::find_in(&mut tx, &keys).await?;
         found.into_iter().map(|(key, stored)| (key, stored.answer)).collect()
     };
+    faults::point("settle.before_commit").await;
     tx.commit().await?;
+    faults::point("settle.after_commit").await;
     let partitions: HashSet<u8> = steps.iter().map(|step| step.next.id.partition()).collect();
     (shop.committed)(&partitions.into_iter().collect::<Vec<_>>());
     for step in steps {
@@ -143,10 +219,12 @@ fn count_waiting(batch: &[Settlement]) -> usize {
     batch.iter().filter(|s| matches!(s.what, Settled::Waiting { .. })).count()
 }
 
-fn told(shop: &Parts, step: &Step<'_>) -> Stored {
+fn told(shop: &Parts, step: &Move<'_>) -> Stored {
     let kept = &step.settlement.kept;
     let outcome = match &step.settlement.what {
-        Settled::Known { outcome: ChargeOutcome::Declined { code, .. }, .. } => {
+        Settled::Known { outcome: ChargeOutcome::Declined { code, .. }, .. }
+            if !faults::planted("declined-told-as-paid") =>
+        {
             Outcome::Declined { code }
         }
         _ => Outcome::Confirmed,
@@ -165,15 +243,19 @@ fn waiting(shop: &Parts, settlement: &Settlement) -> Option<Stored> {
     let degraded: &[&str] = if degraded { &["payment"] } else { &[] };
     let kept = &settlement.kept;
     let outcome = Outcome::Pending { degraded };
+    let mut answer = (shop.render)(&kept.order, &outcome, &settlement.trace_id);
+    if !degraded.is_empty() && faults::planted("doubt-kept-as-503") {
+        answer.status = 503;
+    }
     Some(Stored {
         key: kept.key.clone(),
         fingerprint: kept.fingerprint,
-        answer: (shop.render)(&kept.order, &outcome, &settlement.trace_id),
+        answer,
         created_at: shop.clock.now(),
     })
 }
 
-fn recorded(shop: &Parts, step: &Step<'_>) -> Recorded {
+fn recorded(shop: &Parts, step: &Move<'_>) -> Recorded {
     let cause = match step.next.status {
         OrderStatus::Rejected => "payment_declined",
         _ => "payment_settled",
@@ -190,7 +272,7 @@ fn recorded(shop: &Parts, step: &Step<'_>) -> Recorded {
     }
 }
 
-fn answer(part: impl Iterator<Item = Settlement>, answers: &HashMap<RequestKey, Answer>) {
+fn answer(part: Vec<Settlement>, answers: &HashMap<RequestKey, Answer>) {
     for settlement in part {
         let Some(reply) = settlement.reply else { continue };
         reply.send(match answers.get(&settlement.kept.key) {
@@ -200,8 +282,8 @@ fn answer(part: impl Iterator<Item = Settlement>, answers: &HashMap<RequestKey, 
     }
 }
 
-/// The orders stay pending; the reconciler will settle them.
-fn fail(part: impl Iterator<Item = Settlement>, error: Arc<BatchError>) {
+/// The orders stay pending; recovery will settle them.
+fn fail(part: Vec<Settlement>, error: Arc<BatchError>) {
     tracing::error!(
         event = "batch_failed",
         code = "BATCH_FAILED",

@@ -1,6 +1,6 @@
 //! What every part of the order service works with.
 
-use crate::messages::Render;
+use crate::messages::{Render, RenderLife};
 use actors::{RequestContext, TraceId};
 use catalog::Catalog;
 use domain::{Clock, IdSource};
@@ -32,6 +32,8 @@ pub struct Parts {
     pub payments: Payments,
     /// How an order is told to its client.
     pub render: Render,
+    /// How the outcome of a client's wish for an order is told.
+    pub render_life: RenderLife,
     /// Called after each commit.
     pub committed: Committed,
 }
@@ -59,6 +61,8 @@ pub(crate) enum BatchError {
     Inventory(#[from] inventory::InventoryError),
     #[error(transparent)]
     Payments(#[from] payments::PaymentsError),
+    #[error("what the provider did does not fit the order any more")]
+    Overtaken(#[from] domain::Refusal),
     #[error("working on the batch {0}")]
     Panicked(#[from] actors::Panicked),
 }
@@ -82,8 +86,9 @@ impl BatchError {
     pub(crate) fn may_be_one_orders_fault(&self) -> bool {
         use actors::AskError::Crashed;
         match self {
-            Self::Panicked(_)
-            | Self::Inventory(inventory::InventoryError::Ask(Crashed))
+            Self::Inventory(error) => error.may_be_one_orders_fault(),
+            Self::Overtaken(_)
+            | Self::Panicked(_)
             | Self::Payments(payments::PaymentsError::Ask(Crashed)) => true,
             _ => self.store().is_some_and(StoreError::may_be_one_rows_fault),
         }

@@ -1,4 +1,7 @@
-//! The payment service's table: `payment`. Nobody else touches it.
+//! The payment service's tables: `payment` and those of the modules. Nobody else touches them.
+
+pub(crate) mod events;
+pub(crate) mod operations;
 
 use domain::{
     Capture, Money, OrderId, Payment, PaymentId, PaymentStatus, Timestamp, parse_currency,
@@ -9,6 +12,7 @@ use uuid::Uuid;
 static OPEN: Statement = statement!("open");
 static RECORD: Statement = statement!("record");
 static GET: Statement = statement!("get");
+static OF_ORDER: Statement = statement!("payment_of_order");
 static PAGE: Statement = statement!("page");
 
 /// Rows read at once by [`all`].
@@ -50,6 +54,11 @@ pub(crate) async fn record(
 
 pub(crate) async fn get(db: &Db, id: PaymentId) -> Result<Option<Payment>, StoreError> {
     db.fetch_optional(GET.query().bind(id.0)).await?.as_ref().map(payment).transpose()
+}
+
+pub(crate) async fn of_order(db: &Db, order_id: OrderId) -> Result<Option<Payment>, StoreError> {
+    let row = db.fetch_optional(OF_ORDER.query().bind(order_id.0)).await?;
+    row.as_ref().map(payment).transpose()
 }
 
 pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<Payment>, StoreError> {

@@ -1,7 +1,9 @@
 //! What the payment service can be asked.
 
+use crate::provider::Inquiry;
+use crate::webhook::Told;
 use actors::{AskError, Request};
-use domain::{ChargeOutcome, CustomerId, Payment};
+use domain::{ChargeOutcome, CustomerId, Operation, OperationId, OperationOutcome, Payment};
 use store::{StoreError, Tx};
 
 /// Why the payment service did nothing.
@@ -97,4 +99,71 @@ pub struct Record {
 
 impl Request for Record {
     type Answer = Result<Tx, PaymentsError>;
+}
+
+/// Ask the provider what became of a payment.
+pub struct Inquire {
+    /// The payment.
+    pub payment: Payment,
+}
+
+impl Request for Inquire {
+    type Answer = Inquiry;
+}
+
+/// Record what is to be done with payments.
+pub struct RequestOperations {
+    /// The transaction to do it in.
+    pub tx: Tx,
+    /// The operations, all of them open.
+    pub operations: Vec<Operation>,
+}
+
+impl Request for RequestOperations {
+    type Answer = Result<Tx, PaymentsError>;
+}
+
+/// Ask the provider to do something with a payment.
+pub struct CarryOut {
+    /// What, and it is committed.
+    pub operation: Operation,
+    /// With which payment.
+    pub payment: Payment,
+}
+
+impl Request for CarryOut {
+    type Answer = Result<OperationOutcome, PaymentsError>;
+}
+
+/// Record what became of operations.
+pub struct SettleOperations {
+    /// The transaction to do it in.
+    pub tx: Tx,
+    /// The operations, done or refused.
+    pub operations: Vec<Operation>,
+}
+
+impl Request for SettleOperations {
+    /// With the operations that were open until now.
+    type Answer = Result<(Tx, Vec<OperationId>), PaymentsError>;
+}
+
+/// Keep an event of the provider, whose signature was checked.
+pub struct KeepEvent {
+    pub(crate) told: Told,
+}
+
+impl Request for KeepEvent {
+    /// Whether it is new.
+    type Answer = Result<bool, PaymentsError>;
+}
+
+/// Record that events of the provider need no further look.
+pub struct HandleEvents {
+    /// The provider's names of them.
+    pub ids: Vec<String>,
+}
+
+impl Request for HandleEvents {
+    type Answer = Result<(), PaymentsError>;
 }

@@ -1,31 +1,32 @@
-//! The provider, spoken to as Stripe is: form-encoded requests, an `Idempotency-Key`, JSON answers.
+//! The provider, as the payment service sees it: somebody outside of the process whose answers
+//! may be late, lost or wrong.
 
 mod answer;
+mod charge;
+mod config;
+mod http;
+mod inquiry;
+mod ledger;
+mod operations;
+#[cfg(test)]
+mod tests;
+#[cfg(feature = "simulation")]
+mod wire;
 
-use answer::{Reading, read_charge};
-use domain::{ChargeOutcome, Payment, parse_currency};
-use futures_util::StreamExt;
-use reqwest::{Client, Response, StatusCode};
-use resilience::{ConfigError, Dependency, DependencyConfig, retry};
-use serde::Deserialize;
-use std::time::Duration;
+pub use config::{AuthorizationExpiry, ProviderConfig};
+pub use http::HttpProvider;
+pub use ledger::LedgerEntry;
+#[cfg(feature = "simulation")]
+pub use wire::{Wire, WireRequest};
+
+use async_trait::async_trait;
+use domain::{
+    ChargeOutcome, Operation, OperationKind, OperationOutcome, Payment, PaymentCommand,
+    decide_payment,
+};
+use resilience::ConfigError;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
-
-/// Largest answer that is read; a payment intent has about 2 KiB.
-const ANSWER_MAX_BYTES: usize = 64 * 1024;
-
-/// How to reach the provider.
-#[derive(Clone, Debug)]
-pub struct ProviderConfig {
-    /// Its base URL without `/v1`, such as `https://api.stripe.com`.
-    pub base_url: String,
-    /// Its secret key.
-    pub api_key: String,
-    /// Longest wait for one answer.
-    pub call_timeout: Duration,
-    /// Limits of breaker, bulkhead and retries.
-    pub limits: DependencyConfig,
-}
 
 /// Why the provider cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -36,201 +37,110 @@ pub enum ProviderError {
     /// A limit makes no sense.
     #[error("a limit of the payment provider makes no sense")]
     Limits(#[from] ConfigError),
+    /// A secret for webhooks is empty: everybody could sign with it.
+    #[error("a webhook secret of the payment provider is empty")]
+    EmptyWebhookSecret,
     /// The provider's books cannot be read.
     #[error("the provider's ledger cannot be read: {0}")]
     Ledger(String),
 }
 
-/// One payment in the provider's own books.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct LedgerEntry {
-    /// The provider's name of the payment.
-    pub payment_intent: String,
-    /// The order it was made for.
-    pub order_id: Option<String>,
-    /// What was asked for, in minor units.
-    pub amount: i64,
-    /// ISO 4217 code.
-    pub currency: String,
-    /// What was taken, in minor units.
-    pub captured: i64,
-    /// What was given back, in minor units.
-    pub refunded: i64,
-    /// The provider's word for where it stands.
-    pub status: String,
+/// What the provider says when it is asked what became of a payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inquiry {
+    /// It knows the payment.
+    Known {
+        /// The payment, settled.
+        payment: Payment,
+        /// What became of it.
+        outcome: ChargeOutcome,
+    },
+    /// It does not know of any. It may not know *yet*: this counts only some time after the
+    /// payment was last asked for (rule D3).
+    Absent,
+    /// It cannot be learned at present, or the answer does not fit.
+    Unknown {
+        /// What was seen, for people.
+        why: String,
+    },
 }
 
-/// Why the outcome of a call is not known.
-struct Doubt {
-    why: String,
-    /// Whether anything was sent; if not, there is nothing to repeat.
-    was_sent: bool,
-}
-
-/// The way to the provider.
-pub struct Provider {
-    http: Client,
-    config: ProviderConfig,
-    guards: Dependency,
-}
-
-impl Provider {
-    /// Sets up the way to the provider; nothing is sent yet.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
-    pub fn new(config: ProviderConfig) -> Result<Self, ProviderError> {
-        let http = Client::builder()
-            .timeout(config.call_timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .http1_only()
-            .tcp_nodelay(true)
-            .pool_max_idle_per_host(1_024)
-            .build()?;
-        let guards = Dependency::new("bank", &config.limits)?;
-        Ok(Self { http, config, guards })
-    }
-
-    /// Asks for the money, through bulkhead and breaker, again with the same key while the answer
-    /// is unknown and budget and deadline allow.
-    pub async fn charge(&self, payment: &Payment, deadline: Instant) -> ChargeOutcome {
-        let deadline = deadline.into();
-        let permit = match self.guards.bulkhead.acquire(deadline).await {
-            Ok(permit) => permit,
-            Err(error) => return ChargeOutcome::Unknown { why: error.to_string() },
-        };
-        let outcome = retry(
-            &self.guards.retry,
-            &self.guards.retry_budget,
-            deadline,
-            rand::random,
-            |_| self.charge_once(payment),
-            |doubt: &Doubt| doubt.was_sent,
-        )
-        .await;
-        drop(permit);
-        outcome.unwrap_or_else(|doubt| ChargeOutcome::Unknown { why: doubt.why })
-    }
-
-    /// One call; `Err` says why its outcome is unknown.
-    async fn charge_once(&self, payment: &Payment) -> Result<ChargeOutcome, Doubt> {
-        let permit = self.guards.breaker.try_acquire().map_err(|open| Doubt {
-            why: format!("the circuit breaker is open for {:?}", open.retry_after),
-            was_sent: false,
-        })?;
-        let began = Instant::now();
-        match self.call(payment).await {
-            Ok(outcome) => {
-                permit.success(began.elapsed());
-                Ok(outcome)
-            }
-            Err(why) => {
-                permit.failure(began.elapsed());
-                tracing::warn!(event = "payment_unknown", order_id = %payment.order_id, cause = %why,
-                    "the provider's answer is not known");
-                Err(Doubt { why, was_sent: true })
-            }
+impl Inquiry {
+    /// What `outcome` says about `payment`, judged by the payment's own state machine.
+    #[must_use]
+    pub fn judged(payment: &Payment, outcome: ChargeOutcome) -> Self {
+        match decide_payment(payment, PaymentCommand::Settle(outcome.clone())) {
+            Ok(payment) => Self::Known { payment, outcome },
+            Err(refusal) => Self::Unknown { why: refusal.to_string() },
         }
     }
+}
 
-    async fn call(&self, payment: &Payment) -> Result<ChargeOutcome, String> {
-        let order_id = payment.order_id.to_string();
-        let amount = payment.amount.minor.to_string();
-        let currency = payment.amount.currency.code().to_lowercase();
-        let form = [
-            ("amount", amount.as_str()),
-            ("currency", currency.as_str()),
-            ("payment_method", payment.method.as_str()),
-            ("capture_method", payment.capture.as_str()),
-            ("confirm", "true"),
-            // A card that wants its holder to confirm is refused: nobody is there to do it.
-            ("error_on_requires_action", "true"),
-            // Only means of payment that settle without sending the customer somewhere.
-            ("automatic_payment_methods[enabled]", "true"),
-            ("automatic_payment_methods[allow_redirects]", "never"),
-            ("metadata[order_id]", order_id.as_str()),
-        ];
-        let response = self
-            .http
-            .post(format!("{}/v1/payment_intents", self.config.base_url))
-            .bearer_auth(&self.config.api_key)
-            .header("Idempotency-Key", charge_key(payment))
-            .form(&form)
-            .send()
-            .await
-            .map_err(|error| chain(&error))?;
-        let status = response.status().as_u16();
-        let body = read_bounded(response).await?;
-        match read_charge(status, &body, payment) {
-            Reading::Known(outcome) => Ok(outcome),
-            Reading::Unknown(why) => Err(why),
-        }
+/// Somebody who takes money for us. Asking for the same thing twice is safe: each thing has a key
+/// of its own, [`charge_key`] or [`operation_key`], by which the provider knows it again.
+///
+/// Whatever is not a definite answer is `Unknown`, never a refusal. A call may begin until its
+/// deadline; how long it then takes is for the implementation to bound.
+#[async_trait]
+pub trait PaymentProvider: Send + Sync {
+    /// Asks for the money.
+    async fn charge(&self, payment: &Payment, deadline: Instant) -> ChargeOutcome;
+
+    /// Asks what became of the payment, without asking for the money.
+    async fn inquire(&self, payment: &Payment, deadline: Instant) -> Inquiry;
+
+    /// Asks to do something with a payment that was made.
+    async fn carry_out(
+        &self,
+        operation: &Operation,
+        payment: &Payment,
+        deadline: Instant,
+    ) -> OperationOutcome;
+
+    /// [`Self::carry_out`] for somebody who knows how much of this payment was captured before, in
+    /// minor units. With this a provider can tell a hold that lapsed from one that was used up.
+    async fn carry_out_after(
+        &self,
+        operation: &Operation,
+        payment: &Payment,
+        taken: i64,
+        deadline: Instant,
+    ) -> OperationOutcome {
+        let _ = taken;
+        self.carry_out(operation, payment, deadline).await
     }
 
     /// The provider's own books, if it shows them.
     ///
     /// # Errors
-    /// See [`ProviderError`].
-    pub async fn ledger(&self) -> Result<Option<Vec<LedgerEntry>>, ProviderError> {
-        let url = format!("{}/ledger", self.config.base_url);
-        // The whole books: no time-out but the connection's own.
-        let request = self.http.get(url).timeout(Duration::from_secs(600));
-        let response = request.bearer_auth(&self.config.api_key).send().await?;
-        if response.status() == StatusCode::NOT_FOUND {
-            return Ok(None);
-        }
-        let mut stream = response.error_for_status()?.bytes_stream();
-        let (mut entries, mut rest) = (Vec::new(), Vec::new());
-        while let Some(chunk) = stream.next().await {
-            rest.extend_from_slice(&chunk?);
-            let complete = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-            parse_lines(&rest[..complete], &mut entries)?;
-            rest.drain(..complete);
-        }
-        parse_lines(&rest, &mut entries)?;
-        Ok(Some(entries))
+    /// [`ProviderError`] if it cannot be reached or its books cannot be read.
+    async fn ledger(&self) -> Result<Option<Vec<LedgerEntry>>, ProviderError>;
+
+    /// The secrets with which its events may be signed: none, one, or while they are being
+    /// changed several.
+    fn webhook_secrets(&self) -> &[String] {
+        &[]
     }
 }
 
 /// The provider's key of a charge: derived from the order, never random, never used for another
 /// amount. An order has one attempt to charge (`1`).
-fn charge_key(payment: &Payment) -> String {
-    format!("orderly-{}-1-charge", payment.order_id)
+#[must_use]
+pub fn charge_key(payment: &Payment) -> String {
+    let key = format!("orderly-{}-1-charge", payment.order_id);
+    if faults::planted("charge-with-a-new-key") { never_the_same(&key) } else { key }
 }
 
-async fn read_bounded(response: Response) -> Result<Vec<u8>, String> {
-    let mut body = Vec::new();
-    let mut stream = response.bytes_stream();
-    while let Some(chunk) = stream.next().await {
-        body.extend_from_slice(&chunk.map_err(|error| chain(&error))?);
-        if body.len() > ANSWER_MAX_BYTES {
-            return Err("the answer is too long".to_owned());
-        }
-    }
-    Ok(body)
+/// The provider's key of an operation.
+#[must_use]
+pub fn operation_key(operation: &Operation) -> String {
+    let key = operation.provider_key();
+    let is_refund = operation.kind == OperationKind::Refund;
+    if is_refund && faults::planted("refund-with-a-new-key") { never_the_same(&key) } else { key }
 }
 
-fn parse_lines(lines: &[u8], entries: &mut Vec<LedgerEntry>) -> Result<(), ProviderError> {
-    for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        let entry: LedgerEntry = serde_json::from_slice(line)
-            .map_err(|error| ProviderError::Ledger(error.to_string()))?;
-        if parse_currency(&entry.currency).is_none() {
-            return Err(ProviderError::Ledger(format!("{} is no currency", entry.currency)));
-        }
-        entries.push(entry);
-    }
-    Ok(())
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
+/// For planted bugs: another key each time.
+fn never_the_same(key: &str) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("{key}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }

@@ -54,6 +54,7 @@ mod tests {
             quantity_shipped: 0,
             quantity_cancelled: 0,
             quantity_returned: 0,
+            quantity_refunded: 0,
         };
         Basket::of(id, skus.iter().map(line).collect())
     }

@@ -37,10 +37,8 @@ impl Consumer for BasketConsumer {
 }
 
 fn basket(logged: &Logged) -> Result<Basket, ConsumeError> {
-    match logged.event().map_err(ConsumeError::event)? {
-        OrderEvent::Confirmed(confirmed) => Ok(Basket::of(logged.seq, confirmed.lines)),
-        OrderEvent::Placed(_) | OrderEvent::Rejected(_) => {
-            Err(ConsumeError::event("the event is not what its kind says"))
-        }
-    }
+    let OrderEvent::Confirmed(confirmed) = logged.event().map_err(ConsumeError::event)? else {
+        return Err(ConsumeError::event("the event is not what its kind says"));
+    };
+    Ok(Basket::of(logged.seq, confirmed.lines))
 }

@@ -1,8 +1,7 @@
 //! From the log to the counts, on SQLite.
 
 use crate::{Recommendations, consumer};
-use actix::Arbiter;
-use actors::SystemClock;
+use actors::{Home, SystemClock};
 use broker::{Broker, BrokerConfig};
 use domain::{
     Confirmed, EventId, Line, OrderEvent, OrderId, PaymentId, PaymentStatus, PaymentSummary,
@@ -57,6 +56,7 @@ fn line(sku: &str, quantity: i64) -> Line {
         quantity_shipped: 0,
         quantity_cancelled: 0,
         quantity_returned: 0,
+        quantity_refunded: 0,
     }
 }
 
@@ -107,7 +107,7 @@ async fn start(db: &Db) -> Broker {
         ..BrokerConfig::default()
     };
     let clock = Arc::new(SystemClock);
-    let arbiters = [Arbiter::current()];
+    let arbiters = [Home::current()];
     broker::start(db.clone(), clock, vec![consumer()], &arbiters, config).await.expect("starts")
 }
 

@@ -3,9 +3,11 @@
 use crate::consumer::Prepared;
 use domain::{OrderId, Sku, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use store::{Db, Rows, Statement, StoreError, Tx, statement};
 
 static PREPARE: Statement = statement!("prepare_shipments");
+static CHANGE: Statement = statement!("change_shipments");
 static OF_ORDER: Statement = statement!("shipment_of_order");
 static COUNT: Statement = statement!("count_shipments");
 
@@ -15,21 +17,37 @@ static COUNT: Statement = statement!("count_shipments");
 pub enum ShipmentStatus {
     /// Its goods are to be gathered.
     Preparing,
+    /// Some of them left.
+    PartlySent,
+    /// All that is to leave has left.
+    Sent,
+    /// They arrived.
+    Delivered,
+    /// They are not to leave.
+    Cancelled,
 }
 
 impl ShipmentStatus {
+    /// All statuses.
+    pub const ALL: [Self; 5] =
+        [Self::Preparing, Self::PartlySent, Self::Sent, Self::Delivered, Self::Cancelled];
+
     /// As it is written in databases and answers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Preparing => "preparing",
+            Self::PartlySent => "partly_sent",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Cancelled => "cancelled",
         }
     }
 
     /// The status so written, if it is one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Preparing].into_iter().find(|status| status.as_str() == text)
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
     }
 }
 
@@ -98,4 +116,18 @@ pub(crate) async fn prepare(tx: &mut Tx, shipments: &[Prepared]) -> Result<(), S
         .texts(shipments.iter().map(|s| s.units_json.clone()))
         .times(shipments.iter().map(|s| s.at));
     tx.execute(PREPARE.query().rows(rows)).await.map(drop)
+}
+
+/// Notes what became of shipments; an order without one is passed over.
+pub(crate) async fn change(
+    tx: &mut Tx,
+    changes: &BTreeMap<OrderId, ShipmentStatus>,
+) -> Result<(), StoreError> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let rows = Rows::new()
+        .uuids(changes.keys().map(|order| order.0))
+        .texts(changes.values().map(|status| status.as_str().to_owned()));
+    tx.execute(CHANGE.query().rows(rows)).await.map(drop)
 }

@@ -1,10 +1,11 @@
 //! The consumer group `shipping`.
 
-use crate::books;
+use crate::books::{self, ShipmentStatus};
 use crate::units::units_of;
 use async_trait::async_trait;
 use broker::{ConsumeError, Consumer};
 use domain::{OrderEvent, OrderId, Timestamp};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::Tx;
 use store::outbox::Logged;
@@ -39,8 +40,30 @@ impl Consumer for ShippingConsumer {
         let confirmed = events.iter().filter(|event| event.kind == "order.confirmed");
         let shipments: Vec<Prepared> = confirmed.map(prepare).collect::<Result<_, _>>()?;
         books::prepare(&mut tx, &shipments).await?;
+        // Of several changes of an order the last one stands.
+        let mut changes: BTreeMap<OrderId, ShipmentStatus> = BTreeMap::new();
+        for event in events {
+            if let Some(status) = change(event)? {
+                changes.insert(event.order_id, status);
+            }
+        }
+        books::change(&mut tx, &changes).await?;
         Ok(tx)
     }
+}
+
+/// What the event makes of a shipment that is prepared, if anything.
+fn change(logged: &Logged) -> Result<Option<ShipmentStatus>, ConsumeError> {
+    Ok(match logged.kind.as_str() {
+        "order.cancelled" => Some(ShipmentStatus::Cancelled),
+        "order.remainder_cancelled" => Some(ShipmentStatus::Sent),
+        "order.delivered" => Some(ShipmentStatus::Delivered),
+        "order.shipped" => match logged.event().map_err(ConsumeError::event)? {
+            OrderEvent::Shipped(shipped) if shipped.is_last => Some(ShipmentStatus::Sent),
+            _ => Some(ShipmentStatus::PartlySent),
+        },
+        _ => None,
+    })
 }
 
 fn prepare(logged: &Logged) -> Result<Prepared, ConsumeError> {

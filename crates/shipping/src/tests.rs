@@ -1,8 +1,7 @@
 //! From the log to the shipments, through a broker on SQLite.
 
 use crate::{ShipmentStatus, Shipping, consumer};
-use actix::Arbiter;
-use actors::SystemClock;
+use actors::{Home, SystemClock};
 use broker::{Broker, BrokerConfig};
 use domain::{
     Confirmed, EventId, Line, OrderEvent, OrderId, PaymentId, PaymentStatus, PaymentSummary,
@@ -54,6 +53,7 @@ fn line(sku: &str, quantity: i64) -> Line {
         quantity_shipped: 0,
         quantity_cancelled: 0,
         quantity_returned: 0,
+        quantity_refunded: 0,
     }
 }
 
@@ -81,17 +81,18 @@ fn rejected() -> OrderEvent {
 }
 
 async fn append(db: &Db, events: Vec<(OrderId, OrderEvent)>) {
-    let recorded = |(order_id, event): (OrderId, OrderEvent)| Recorded {
-        id: EventId(order_id.0),
+    let mut versions = std::collections::HashMap::new();
+    let mut recorded = |(order_id, event): (OrderId, OrderEvent)| Recorded {
+        id: EventId(Uuid::now_v7()),
         order_id,
-        version: 1,
+        version: *versions.entry(order_id).and_modify(|version| *version += 1).or_insert(1),
         at: Timestamp::from_micros(1_767_323_045_678_901),
         actor: "test".to_owned(),
         cause: "test".to_owned(),
         trace_id: "0".repeat(32),
         event,
     };
-    let events: Vec<_> = events.into_iter().map(recorded).collect();
+    let events: Vec<_> = events.into_iter().map(&mut recorded).collect();
     let mut tx = db.begin().await.expect("begins");
     outbox::append(&mut tx, &events).await.expect("appends");
     tx.commit().await.expect("commits");
@@ -100,7 +101,7 @@ async fn append(db: &Db, events: Vec<(OrderId, OrderEvent)>) {
 async fn start(db: &Db) -> Broker {
     let config = BrokerConfig { poll: Duration::from_millis(10), ..BrokerConfig::default() };
     let clock = Arc::new(SystemClock);
-    let arbiters = [Arbiter::current()];
+    let arbiters = [Home::current()];
     broker::start(db.clone(), clock, vec![consumer()], &arbiters, config).await.expect("starts")
 }
 
@@ -131,6 +132,55 @@ fn a_confirmed_order_has_one_shipment() {
         assert_eq!(units, [("A", 1), ("B-\"quoted\"", 5)]);
         assert_eq!(shipping.of_order(order(2)).await.expect("reads"), None);
         assert_eq!(shipping.count().await.expect("counts"), 1);
+        broker.drain().await;
+    });
+}
+
+#[test]
+fn a_shipment_follows_its_order() {
+    actix::System::new().block_on(async {
+        let scratch = Scratch::new("follows");
+        let db = scratch.open().await;
+        let shipped = |is_last| {
+            OrderEvent::Shipped(domain::Shipped { lines: Vec::new(), amount_captured: 0, is_last })
+        };
+        let cancelled = OrderEvent::Cancelled(domain::Cancelled {
+            reason: "changed my mind".to_owned(),
+            payment: None,
+            amount_captured: 5,
+            amount_refunded: 5,
+        });
+        let delivered = OrderEvent::Delivered(domain::Delivered {});
+        let lines = || confirmed(vec![line("A", 2)]);
+        append(
+            &db,
+            vec![
+                (order(1), lines()),
+                (order(1), cancelled),
+                (order(2), lines()),
+                (order(2), shipped(false)),
+                (order(3), lines()),
+                (order(3), shipped(false)),
+                (order(3), shipped(true)),
+                (order(4), lines()),
+                (order(4), shipped(true)),
+                (order(4), delivered),
+            ],
+        )
+        .await;
+        let broker = start(&db).await;
+        until_caught_up(&broker).await;
+        let shipping = Shipping::new(db.clone());
+        let expected = [
+            (1, ShipmentStatus::Cancelled),
+            (2, ShipmentStatus::PartlySent),
+            (3, ShipmentStatus::Sent),
+            (4, ShipmentStatus::Delivered),
+        ];
+        for (number, status) in expected {
+            let shipment = shipping.of_order(order(number)).await.expect("reads");
+            assert_eq!(shipment.map(|shipment| shipment.status), Some(status), "order {number}");
+        }
         broker.drain().await;
     });
 }

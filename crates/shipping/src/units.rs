@@ -27,6 +27,7 @@ mod tests {
             quantity_shipped: 0,
             quantity_cancelled: 0,
             quantity_returned: 0,
+            quantity_refunded: 0,
         }
     }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 static FIND: Statement = statement!("find_answers");
 static STORE: Statement = statement!("store_answers");
+static FORGET: Statement = statement!("forget_answers");
 
 /// SHA-256 of what makes two requests the same: method, path and canonical body.
 pub type Fingerprint = [u8; 32];
@@ -57,6 +58,9 @@ pub async fn store(tx: &mut Tx, answers: &[Stored]) -> Result<u64, StoreError> {
     if answers.is_empty() {
         return Ok(0);
     }
+    if faults::planted("answer-not-kept") {
+        return Ok(answers.len() as u64);
+    }
     let rows = Rows::new()
         .uuids(answers.iter().map(|a| a.key.principal_id))
         .texts(answers.iter().map(|a| a.key.key.clone()))
@@ -67,6 +71,14 @@ pub async fn store(tx: &mut Tx, answers: &[Stored]) -> Result<u64, StoreError> {
         .texts(answers.iter().map(|a| a.answer.body.clone()))
         .times(answers.iter().map(|a| a.created_at));
     tx.execute(STORE.query().rows(rows)).await
+}
+
+/// Forgets up to `limit` answers given before `before`; how many.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn forget(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    tx.execute(FORGET.query().bind(before).bind(limit)).await
 }
 
 /// The answers that these requests were given, as far as they were.

@@ -8,7 +8,6 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{PgPool, Row as _};
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Which database to open.
@@ -97,8 +96,8 @@ async fn open_postgres(url: &str, config: &StoreConfig) -> Result<Db, StoreError
     refuse_unless_durable(&writers).await?;
     // Reads have connections of their own: however many and slow they are, orders go on.
     let readers = pool().connect_lazy_with(options);
-    let pools = Arc::new(Pools::Postgres { writers, readers });
-    Ok(Db { backend: Backend::Postgres, pools, patience: patience(config) })
+    let pools = Pools::Postgres { writers, readers };
+    Ok(Db::over(Backend::Postgres, pools, config))
 }
 
 /// An answer that was given must survive a crash of the server and of its machine.
@@ -152,13 +151,7 @@ async fn open_sqlite(path: &PathBuf, config: &StoreConfig) -> Result<Db, StoreEr
         .test_before_acquire(false)
         .connect_lazy_with(options.read_only(true).create_if_missing(false));
     let pools = Pools::Sqlite { writer, readers, _lock: lock };
-    Ok(Db { backend: Backend::Sqlite, pools: Arc::new(pools), patience: patience(config) })
-}
-
-/// How long an answer of the database is waited for. The server gives up a statement before that
-/// (Postgres); what stays silent for longer is a connection that has died without a word.
-fn patience(config: &StoreConfig) -> Duration {
-    config.statement_timeout + Duration::from_secs(5)
+    Ok(Db::over(Backend::Sqlite, pools, config))
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! The database and its transactions.
 
 use crate::instance_lock::InstanceLock;
-use crate::{Query, Row, Statement, StoreError, statement};
+#[cfg(feature = "simulation")]
+use crate::simulated;
+use crate::{Query, Row, Statement, StoreConfig, StoreError, statement};
 use metrics::{counter, histogram};
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use std::future::Future;
@@ -35,8 +37,17 @@ pub enum Backend {
 }
 
 pub(crate) enum Pools {
-    Postgres { writers: PgPool, readers: PgPool },
-    Sqlite { writer: SqlitePool, readers: SqlitePool, _lock: InstanceLock },
+    Postgres {
+        writers: PgPool,
+        readers: PgPool,
+    },
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+        _lock: InstanceLock,
+    },
+    #[cfg(feature = "simulation")]
+    Simulated(simulated::Client),
 }
 
 /// An open database. Cheap to clone.
@@ -50,6 +61,8 @@ pub struct Db {
 enum Inner {
     Postgres(Transaction<'static, Postgres>),
     Sqlite(Transaction<'static, Sqlite>),
+    #[cfg(feature = "simulation")]
+    Simulated(simulated::Session),
 }
 
 /// A transaction. It travels from service to service by mailbox: whoever holds it may write its
@@ -61,6 +74,14 @@ pub struct Tx {
 }
 
 impl Db {
+    pub(crate) fn over(backend: Backend, pools: Pools, config: &StoreConfig) -> Self {
+        // How long an answer of the database is waited for. The server gives up a statement before
+        // that (Postgres); what stays silent for longer is a connection that has died without a
+        // word.
+        let patience = config.statement_timeout + Duration::from_secs(5);
+        Self { backend, pools: Arc::new(pools), patience }
+    }
+
     /// Which database it is.
     #[must_use]
     pub const fn backend(&self) -> Backend {
@@ -84,6 +105,12 @@ impl Db {
     }
 
     async fn begin_with(&self, postgres: &'static str, reads: bool) -> Result<Tx, StoreError> {
+        #[cfg(feature = "simulation")]
+        if let Pools::Simulated(client) = &*self.pools {
+            let inner = self.begin_simulated(client, reads).await;
+            let inner = inner.map_err(|source| StoreError::from_driver("begin", source))?;
+            return Ok(Tx { inner, began: Instant::now(), patience: self.patience });
+        }
         // In a task of its own, because a `begin` dropped half-way gives a connection with an open
         // transaction back to the pool (sqlx 0.8.4–0.9.0, transact-rs/sqlx#4385).
         let db = self.clone();
@@ -107,6 +134,20 @@ impl Db {
         }
     }
 
+    #[cfg(feature = "simulation")]
+    async fn begin_simulated(
+        &self,
+        client: &simulated::Client,
+        reads: bool,
+    ) -> Result<Inner, sqlx::Error> {
+        let begun = if reads {
+            within(self.patience, simulated::snapshot(client)).await
+        } else {
+            within(self.patience, simulated::begin(client, self.patience)).await
+        };
+        begun.map(Inner::Simulated)
+    }
+
     async fn begin_once(&self, postgres: &'static str, reads: bool) -> Result<Inner, sqlx::Error> {
         match &*self.pools {
             Pools::Postgres { readers, .. } if reads => {
@@ -119,6 +160,8 @@ impl Db {
             Pools::Sqlite { writer, .. } => {
                 writer.begin_with("BEGIN IMMEDIATE").await.map(Inner::Sqlite)
             }
+            #[cfg(feature = "simulation")]
+            Pools::Simulated(client) => self.begin_simulated(client, reads).await,
         }
     }
 
@@ -138,6 +181,12 @@ impl Db {
                 within(self.patience, query.for_sqlite().fetch_all(readers))
                     .await
                     .map(|rows| rows.into_iter().map(|row| Row::sqlite(name, row)).collect())
+            }
+            #[cfg(feature = "simulation")]
+            Pools::Simulated(client) => {
+                within(self.patience, simulated::fetch(client, name, query.prepared()))
+                    .await
+                    .map(|rows| rows.into_iter().map(|row| Row::simulated(name, row)).collect())
             }
         };
         rows.map_err(|source| StoreError::from_driver(name, source))
@@ -170,6 +219,8 @@ impl Db {
                 readers.close().await;
                 writer.close().await;
             }
+            #[cfg(feature = "simulation")]
+            Pools::Simulated(_) => {}
         }
     }
 }
@@ -189,6 +240,10 @@ impl Tx {
             Inner::Sqlite(tx) => within(self.patience, query.for_sqlite().fetch_all(&mut **tx))
                 .await
                 .map(|rows| rows.into_iter().map(|row| Row::sqlite(name, row)).collect()),
+            #[cfg(feature = "simulation")]
+            Inner::Simulated(session) => within(self.patience, session.run(name, query.prepared()))
+                .await
+                .map(|d| d.rows.into_iter().map(|row| Row::simulated(name, row)).collect()),
         };
         rows.map_err(|source| StoreError::from_driver(name, source))
     }
@@ -215,6 +270,10 @@ impl Tx {
             Inner::Sqlite(tx) => within(self.patience, query.for_sqlite().execute(&mut **tx))
                 .await
                 .map(|done| done.rows_affected()),
+            #[cfg(feature = "simulation")]
+            Inner::Simulated(session) => within(self.patience, session.run(name, query.prepared()))
+                .await
+                .map(|done| done.touched),
         };
         touched.map_err(|source| StoreError::from_driver(name, source))
     }
@@ -228,6 +287,8 @@ impl Tx {
         let result = match self.inner {
             Inner::Postgres(tx) => within(self.patience, tx.commit()).await,
             Inner::Sqlite(tx) => within(self.patience, tx.commit()).await,
+            #[cfg(feature = "simulation")]
+            Inner::Simulated(session) => within(self.patience, session.commit()).await,
         };
         histogram!("db_transaction_seconds").record(self.began.elapsed());
         result.map_err(|source| match StoreError::from_driver("commit", source) {
@@ -244,6 +305,11 @@ impl Tx {
         let result = match self.inner {
             Inner::Postgres(tx) => within(self.patience, tx.rollback()).await,
             Inner::Sqlite(tx) => within(self.patience, tx.rollback()).await,
+            #[cfg(feature = "simulation")]
+            Inner::Simulated(session) => {
+                drop(session);
+                Ok(())
+            }
         };
         result.map_err(|source| StoreError::from_driver("rollback", source))
     }

@@ -10,6 +10,13 @@ pub enum StoreError {
     /// nothing happened and the same work may be tried again.
     #[error("another transaction was in the way")]
     Conflict(#[source] sqlx::Error),
+    /// Somebody else used the same key or version a moment ago; nothing happened, and the same work
+    /// tried again sees what they did.
+    #[error("somebody else was faster, as {statement} shows")]
+    Overtaken {
+        /// Name of the statement.
+        statement: &'static str,
+    },
     /// A constraint refused a row; nothing happened. One row of a batch is at fault.
     #[error("the constraint {name} refused a row")]
     Constraint {
@@ -60,7 +67,7 @@ impl StoreError {
     /// `true` when the same work may well succeed if tried again at once.
     #[must_use]
     pub const fn is_conflict(&self) -> bool {
-        matches!(self, Self::Conflict(_))
+        matches!(self, Self::Conflict(_) | Self::Overtaken { .. })
     }
 
     /// `true` when one row of a batch may be to blame, so that the others deserve a try without it.
@@ -70,6 +77,7 @@ impl StoreError {
             Self::Constraint { .. } | Self::Refused { .. } | Self::Inconsistent { .. } => true,
             Self::Unavailable(_)
             | Self::Conflict(_)
+            | Self::Overtaken { .. }
             | Self::CommitUnknown(_)
             | Self::Configuration(_)
             | Self::Migration(_) => false,
@@ -96,6 +104,8 @@ impl StoreError {
             // SQLite: I/O error, full, corrupt, cannot open, no database; in COMMIT they leave open
             // what became durable.
             "10" | "11" | "13" | "14" | "26" => Self::Unavailable(source),
+            // Postgres: a database that takes no connections. No statement of ours has this error.
+            "55000" => Self::Unavailable(source),
             _ if is_extended_io_error(&code) => Self::Unavailable(source),
             _ if DATABASE_WIDE.contains(&code.get(..2).unwrap_or_default()) && code.len() == 5 => {
                 Self::Unavailable(source)
@@ -110,9 +120,9 @@ impl StoreError {
 }
 
 /// Postgres classes of errors that no row causes: connection, transaction state (such as a server
-/// that only reads), resources (disk full), operator (shutting down, statement time-out), system,
-/// internal.
-const DATABASE_WIDE: [&str; 6] = ["08", "25", "53", "57", "58", "XX"];
+/// that only reads), log-in and name of the database (a new connection is refused), resources (disk
+/// full), operator (shutting down, statement time-out), system, internal.
+const DATABASE_WIDE: [&str; 8] = ["08", "25", "28", "3D", "53", "57", "58", "XX"];
 
 /// SQLite's extended codes of I/O errors: 10 in the low byte.
 fn is_extended_io_error(code: &str) -> bool {

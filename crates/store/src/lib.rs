@@ -15,10 +15,13 @@ mod connect;
 mod db;
 mod error;
 mod instance_lock;
+pub mod leases;
 mod migrate;
 pub mod outbox;
 mod query;
 mod row;
+#[cfg(feature = "simulation")]
+pub mod simulated;
 
 pub use connect::{DatabaseUrl, StoreConfig};
 pub use db::{Backend, Db, Tx};

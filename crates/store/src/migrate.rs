@@ -14,12 +14,20 @@ pub struct Migrated {
 }
 
 /// The migrations: the same numbers and names for both databases.
-const MIGRATIONS: &[(i64, &str, &str, &str)] = &[(
-    1,
-    "the shop",
-    include_str!("../../../migrations/postgres/0001_the_shop.sql"),
-    include_str!("../../../migrations/sqlite/0001_the_shop.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
+    (
+        1,
+        "the shop",
+        include_str!("../../../migrations/postgres/0001_the_shop.sql"),
+        include_str!("../../../migrations/sqlite/0001_the_shop.sql"),
+    ),
+    (
+        2,
+        "the life of an order",
+        include_str!("../../../migrations/postgres/0002_the_life_of_an_order.sql"),
+        include_str!("../../../migrations/sqlite/0002_the_life_of_an_order.sql"),
+    ),
+];
 
 fn migrator(pick: impl Fn(&'static str, &'static str) -> &'static str) -> Migrator {
     let migrations = MIGRATIONS
@@ -57,7 +65,24 @@ impl Db {
                 let _ = connection.close().await;
             }
             Pools::Sqlite { writer, .. } => migrator(|_, sqlite| sqlite).run(writer).await?,
+            #[cfg(feature = "simulation")]
+            Pools::Simulated(client) => migrate_simulated(client)?,
         }
         Ok(Migrated { known: MIGRATIONS.len() })
     }
+}
+
+/// The same files; what was applied is a number in the database's header.
+#[cfg(feature = "simulation")]
+fn migrate_simulated(client: &crate::simulated::Client) -> Result<(), StoreError> {
+    let applied = client.server.with_writer(|connection| {
+        let version = connection.query_row("PRAGMA user_version", [], |row| row.get(0));
+        let version: i64 = version?;
+        for (number, _, _, sqlite) in MIGRATIONS.iter().filter(|known| known.0 > version) {
+            connection.execute_batch(sqlite)?;
+            connection.pragma_update(None, "user_version", number)?;
+        }
+        Ok(())
+    });
+    applied.map_err(|source| StoreError::from_driver("migrate", source))
 }

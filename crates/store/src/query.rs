@@ -211,6 +211,13 @@ pub struct Query {
     values: Vec<Value>,
 }
 
+/// A statement for SQLite with the values of `$1`, `$2`, ….
+#[cfg(feature = "simulation")]
+pub(crate) struct Prepared {
+    pub(crate) sql: &'static str,
+    pub(crate) values: Vec<rusqlite::types::Value>,
+}
+
 impl Statement {
     /// A query of this statement, without parameters yet.
     #[must_use]
@@ -258,6 +265,22 @@ impl Query {
             };
         }
         query
+    }
+
+    /// For SQLite without sqlx.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn prepared(self) -> Prepared {
+        use rusqlite::types::Value as Cell;
+        let rows = self.rows.iter().map(|rows| Cell::Text(rows.to_json()));
+        let singles = self.values.into_iter().map(|value| match value {
+            Value::Int(value) => value.map(Cell::Integer),
+            Value::Text(value) => value.map(Cell::Text),
+            Value::Uuid(value) => value.map(|id| Cell::Blob(id.as_bytes().to_vec())),
+            Value::Bytes(value) => value.map(Cell::Blob),
+            Value::Time(value) => value.map(|time| Cell::Integer(time.micros())),
+        });
+        let values = rows.chain(singles.map(|value| value.unwrap_or(Cell::Null))).collect();
+        Prepared { sql: self.statement.sqlite, values }
     }
 
     pub(crate) fn for_sqlite(self) -> sqlx::query::Query<'static, Sqlite, SqliteArguments> {

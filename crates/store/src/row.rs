@@ -1,6 +1,8 @@
 //! A row of either database, read by column name.
 
 use crate::StoreError;
+#[cfg(feature = "simulation")]
+use crate::simulated::{Cells, FromCell};
 use domain::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
@@ -11,7 +13,19 @@ use uuid::Uuid;
 enum Inner {
     Postgres(PgRow),
     Sqlite(SqliteRow),
+    #[cfg(feature = "simulation")]
+    Simulated(Cells),
 }
+
+/// What a column can be read as in every backend.
+#[cfg(feature = "simulation")]
+pub(crate) trait Cell: FromCell {}
+#[cfg(feature = "simulation")]
+impl<T: FromCell> Cell for T {}
+#[cfg(not(feature = "simulation"))]
+pub(crate) trait Cell {}
+#[cfg(not(feature = "simulation"))]
+impl<T> Cell for T {}
 
 /// A row that a query gave.
 pub struct Row {
@@ -26,6 +40,11 @@ impl Row {
 
     pub(crate) const fn sqlite(statement: &'static str, row: SqliteRow) -> Self {
         Self { statement, inner: Inner::Sqlite(row) }
+    }
+
+    #[cfg(feature = "simulation")]
+    pub(crate) const fn simulated(statement: &'static str, row: Cells) -> Self {
+        Self { statement, inner: Inner::Simulated(row) }
     }
 
     /// A whole number.
@@ -94,7 +113,7 @@ impl Row {
                 .try_get::<Option<OffsetDateTime>, _>(column)
                 .map_err(|error| self.wrong(column, &error.to_string()))?
                 .map(Timestamp::from),
-            Inner::Sqlite(_) => self.opt_int(column)?.map(Timestamp::from_micros),
+            _ => self.opt_int(column)?.map(Timestamp::from_micros),
         };
         time.ok_or_else(|| self.wrong(column, "is NULL"))
     }
@@ -134,7 +153,7 @@ impl Row {
 
     fn read<T>(&self, column: &str) -> Result<Option<T>, StoreError>
     where
-        T: for<'r> Decode<'r, sqlx::Postgres> + Type<sqlx::Postgres>,
+        T: Cell + for<'r> Decode<'r, sqlx::Postgres> + Type<sqlx::Postgres>,
         T: for<'r> Decode<'r, sqlx::Sqlite> + Type<sqlx::Sqlite>,
         for<'c> &'c str: ColumnIndex<PgRow> + ColumnIndex<SqliteRow>,
     {
@@ -142,6 +161,10 @@ impl Row {
             Inner::Postgres(row) => row.try_get::<Option<T>, _>(column),
             // Unchecked: an expression's column has no declared type in SQLite.
             Inner::Sqlite(row) => row.try_get_unchecked::<Option<T>, _>(column),
+            #[cfg(feature = "simulation")]
+            Inner::Simulated(row) => {
+                return row.read(column).map_err(|detail| self.wrong(column, &detail));
+            }
         }
         .map_err(|error| self.wrong(column, &error.to_string()))
     }

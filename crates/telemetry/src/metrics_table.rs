@@ -133,6 +133,13 @@ pub const METRICS: &[Metric] = &[
     },
     // --- gateway
     Metric {
+        name: "timeline_streams",
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &[],
+        help: "Timelines of orders that are followed live on this node.",
+    },
+    Metric {
         name: "http_request_seconds",
         kind: Kind::Histogram,
         unit: Unit::Seconds,
@@ -140,6 +147,34 @@ pub const METRICS: &[Metric] = &[
         help: "How long it took from the head of a request to its answer; the body of a stream is \
                not in it. Route: the pattern that fits the path, or none. Method: other stands for \
                methods that nobody knows. Status: the class, such as 2xx.",
+    },
+    Metric {
+        name: "http_requests_in_work",
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &[],
+        help: "Requests that were let in and are not answered yet, and writes that go on without \
+               their client.",
+    },
+    Metric {
+        name: "http_refusals_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["reason"],
+        help: "Requests refused before any work. Reason: quota (429: the client's), \
+               failed_authentication (429: the address failed too often), queue_age (503: orders \
+               wait too long), in_work (503: too many requests are in work), database (503: it \
+               is away).",
+    },
+    Metric {
+        name: "http_connections_cut_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["reason"],
+        help: "Connections ended by the server. Reason: slow_head (the head of a request did not \
+               arrive), unread_answer (the client reads nothing), idle (the rest of a request \
+               that was answered did not arrive), bad_head (no HTTP), large_head (too many or too \
+               long headers), too_many (too many new connections in a second).",
     },
     // --- customers
     Metric {
@@ -191,11 +226,71 @@ pub const METRICS: &[Metric] = &[
                most 500 are seen at once.",
     },
     Metric {
-        name: "orders_reconciled_total",
+        name: "orders_recovered_total",
         kind: Kind::Counter,
         unit: Unit::Count,
         labels: &[],
-        help: "Orders that stood still and were sent on their way with the answer of the provider.",
+        help: "Orders that stood still and were looked into.",
+    },
+    Metric {
+        name: "operations_recovered_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &[],
+        help: "Orders whose captures, voids or refunds stood still and were gone on with.",
+    },
+    Metric {
+        name: "recovery_partitions",
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &[],
+        help: "Partitions whose recovery is this node's.",
+    },
+    Metric {
+        name: "recovery_fenced_off_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &[],
+        help: "Steps of recovery not written because the lease was held no longer.",
+    },
+    Metric {
+        name: "answers_forgotten_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &[],
+        help: "Answers older than their time, forgotten.",
+    },
+    Metric {
+        name: "audits_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["outcome"],
+        help: "Audits. Outcome: balanced, wrong, failed (not done).",
+    },
+    Metric {
+        name: "audit_violations",
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &["check"],
+        help: "What the last audit of this node found, at most 20 per check. Anything but 0 is an alarm.",
+    },
+    Metric {
+        name: "audit_seconds",
+        kind: Kind::Histogram,
+        unit: Unit::Seconds,
+        labels: &[],
+        help: "How long an audit took.",
+    },
+    // --- payments
+    Metric {
+        name: "payment_provider_calls_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["call", "outcome"],
+        help: "Calls to the payment provider, every try of each. Call: charge, recharge (a hold \
+               lapsed), inquire, search, capture, void, release (the rest of a hold), refund. \
+               Outcome: done, refused, unknown, not_made (too many calls, or the circuit breaker \
+               is open).",
     },
     // --- inventory
     Metric {

@@ -1,6 +1,10 @@
-SELECT consumer, order_id, version, CAST(partition AS bigint) AS partition, seq, attempts,
-       dead_since, last_error
-FROM parked_event
-WHERE dead_since IS NOT NULL
-ORDER BY dead_since, consumer, order_id
-LIMIT $1
+SELECT parked.consumer, parked.order_id, parked.version, event.type,
+       CAST(parked.partition AS bigint) AS partition, parked.seq, parked.attempts,
+       parked.dead_since, parked.last_error
+FROM parked_event AS parked
+JOIN event ON event.order_id = parked.order_id AND event.version = parked.version
+WHERE parked.dead_since IS NOT NULL
+  AND ($1::timestamptz IS NULL
+       OR (parked.dead_since, parked.consumer, parked.order_id) > ($1, $2::text, $3::uuid))
+ORDER BY parked.dead_since, parked.consumer, parked.order_id
+LIMIT $4::bigint

@@ -3,6 +3,7 @@
 use super::support::{
     Fussy, Mood, Name, Scratch, append, check_effects, effects, group, order, pass_all, run,
 };
+use crate::DeadLetterPlace;
 use crate::books;
 use std::time::Duration;
 
@@ -107,13 +108,13 @@ fn poison_is_dead_after_its_attempts_and_lives_again_when_redriven() {
         consumer.feel(Mood::Refuses, &[(bad, 1)]);
         append(&db, &[(bad, 1), (bad, 2)]).await;
         pass_all(&picky).await;
-        assert_eq!(books::dead_letters(&db, 9).await.expect("list"), []);
+        assert_eq!(books::dead_letters(&db, None, 9).await.expect("list"), []);
         clock.advance(Duration::from_secs(1)); // second attempt
         pass_all(&picky).await;
-        assert_eq!(books::dead_letters(&db, 9).await.expect("list"), []);
+        assert_eq!(books::dead_letters(&db, None, 9).await.expect("list"), []);
         clock.advance(Duration::from_secs(2)); // third and last
         pass_all(&picky).await;
-        let dead = books::dead_letters(&db, 9).await.expect("list");
+        let dead = books::dead_letters(&db, None, 9).await.expect("list");
         let told: Vec<_> = dead.iter().map(|d| (d.order_id, d.version, d.attempts)).collect();
         assert_eq!(told, [(bad, 1, 3)]);
         assert_eq!(dead[0].last_error, "an event cannot be digested: it tastes bad");
@@ -137,6 +138,48 @@ fn poison_is_dead_after_its_attempts_and_lives_again_when_redriven() {
 }
 
 #[test]
+fn dead_letters_are_listed_page_by_page_and_redriven_oldest_first() {
+    run(async {
+        let scratch = Scratch::new();
+        let db = scratch.open().await;
+        let consumer = Fussy::new("picky");
+        let (picky, clock) = group(&db, &consumer).await;
+        let bad = [order(1), order(2), order(3)];
+        consumer.feel(Mood::Refuses, &bad.map(|order| (order, 1)));
+        for one in bad {
+            // Each of them dies a little later than the one before.
+            append(&db, &[(one, 1)]).await;
+            for _ in 0..3 {
+                pass_all(&picky).await;
+                clock.advance(Duration::from_secs(60));
+            }
+        }
+        let (mut listed, mut after) = (Vec::new(), None);
+        loop {
+            let page = books::dead_letters(&db, after.as_ref(), 1).await.expect("list");
+            let Some(last) = page.last() else { break };
+            let (dead_since, consumer) = (last.dead_since, last.consumer.clone());
+            after = Some(DeadLetterPlace { dead_since, consumer, order_id: last.order_id });
+            listed.extend(page);
+        }
+        let told: Vec<_> = listed.iter().map(|dead| (dead.order_id, dead.kind.as_str())).collect();
+        assert_eq!(told, bad.map(|order| (order, "order.rejected")));
+
+        let now = picky.clock.now();
+        let redrive =
+            async |group, limit| books::redrive_oldest(&db, group, limit, now).await.expect("done");
+        assert_eq!(redrive(Some("somebody"), 9).await, 0);
+        assert_eq!(redrive(Some("picky"), 2).await, 2);
+        let left = books::dead_letters(&db, None, 9).await.expect("list");
+        assert_eq!(left.iter().map(|dead| dead.order_id).collect::<Vec<_>>(), [order(3)]);
+        assert_eq!((redrive(None, 9).await, redrive(None, 9).await), (1, 0));
+        consumer.feel(Mood::Well, &[]);
+        pass_all(&picky).await;
+        check_effects(&db, "picky", &bad.map(|order| (order, 1))).await;
+    });
+}
+
+#[test]
 fn a_redriven_event_has_all_its_attempts_again() {
     run(async {
         let scratch = Scratch::new();
@@ -150,15 +193,15 @@ fn a_redriven_event_has_all_its_attempts_again() {
             pass_all(&picky).await;
             clock.advance(Duration::from_secs(60));
         }
-        assert_eq!(books::dead_letters(&db, 9).await.expect("list").len(), 1);
+        assert_eq!(books::dead_letters(&db, None, 9).await.expect("list").len(), 1);
         assert!(books::redrive(&db, "picky", bad, picky.clock.now()).await.expect("redrives"));
         for _ in 0..2 {
             pass_all(&picky).await;
             clock.advance(Duration::from_secs(60));
         }
-        assert_eq!(books::dead_letters(&db, 9).await.expect("list"), []);
+        assert_eq!(books::dead_letters(&db, None, 9).await.expect("list"), []);
         pass_all(&picky).await;
-        assert_eq!(books::dead_letters(&db, 9).await.expect("list").len(), 1);
+        assert_eq!(books::dead_letters(&db, None, 9).await.expect("list").len(), 1);
     });
 }
 

@@ -4,7 +4,7 @@ use super::support::{
     Fussy, Mood, Name, Scratch, StandingClock, append, check_effects, config, order, run,
 };
 use crate::{Broker, BrokerConfig, Consumer, start};
-use actix::Arbiter;
+use actors::Home;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -18,7 +18,7 @@ async fn pool(
 ) -> Result<Broker, StoreError> {
     let consumers = consumers.iter().map(|c| c.clone() as Arc<dyn Consumer>).collect();
     let clock = Arc::new(StandingClock::default());
-    start(db.clone(), clock, consumers, &[Arbiter::current()], config).await
+    start(db.clone(), clock, consumers, &[Home::current()], config).await
 }
 
 /// Asks again and again, since there is no other sign of it; a hang ends the test.
@@ -95,7 +95,7 @@ fn a_consumer_that_panics_loses_nothing_and_troubles_no_other_group() {
         check_effects(&db, "calm", &all).await;
         let others: Vec<Name> = all.iter().copied().filter(|(o, _)| *o != order(7)).collect();
         check_effects(&db, "nervous", &others).await;
-        let dead = broker.dead_letters(9).await.expect("list");
+        let dead = broker.dead_letters(None, 9).await.expect("list");
         assert_eq!(dead.len(), 1);
         assert_eq!((dead[0].order_id, dead[0].version), (order(7), 1));
         assert_eq!(dead[0].last_error, "the consumer panicked: it tastes terrible");

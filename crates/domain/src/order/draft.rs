@@ -123,6 +123,7 @@ fn priced(item: LineItem, line: usize) -> Result<(Line, i64), DraftError> {
         quantity_shipped: 0,
         quantity_cancelled: 0,
         quantity_returned: 0,
+        quantity_refunded: 0,
     };
     Ok((line, price))
 }

@@ -1,6 +1,9 @@
 //! Table and property tests of the order's state machine.
 
+mod histories;
+
 use super::*;
+use crate::event::OrderEvent;
 use crate::{ChargeOutcome, Sku};
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -33,7 +36,7 @@ fn order(items: Vec<LineItem>, capture: Capture) -> Order {
 }
 
 fn commands() -> Vec<(&'static str, Command)> {
-    let settle = Command::SettlePayment;
+    let settle = |outcome| Command::SettlePayment { outcome, goods: true };
     let provider_ref = || "pi_1".to_owned();
     vec![
         ("confirm without payment", Command::ConfirmWithoutPayment),
@@ -100,6 +103,49 @@ fn an_order_that_ended_refuses_everything() {
     for (what, command) in commands() {
         let refused = decide(&ended, command);
         assert_eq!(refused, Err(Refusal::WrongStatus(OrderStatus::Rejected)), "{what}");
+    }
+}
+
+/// The order after these commands, all of which it must take.
+fn lived(mut order: Order, commands: Vec<Command>) -> Order {
+    for command in commands {
+        let event =
+            decide(&order, command.clone()).unwrap_or_else(|no| panic!("{command:?}: {no}"));
+        order = order.after(&event, LATER);
+    }
+    order
+}
+
+#[test]
+fn units_that_were_cancelled_unpaid_are_not_refunded_when_others_come_back() {
+    let units = |quantity| vec![PartRequest { sku: Sku::parse("A").expect("a SKU"), quantity }];
+    let held = ChargeOutcome::Authorized { provider_ref: "pi_1".to_owned() };
+    let start = || {
+        let order = order(vec![item("A", 3, 450, 0)], Capture::Manual);
+        let pay = Command::SettlePayment { outcome: held.clone(), goods: true };
+        lived(order, vec![pay, Command::Ship(units(2))])
+    };
+    let cancel = || Command::Cancel { reason: String::new() };
+    let back = |quantity| Command::Return { lines: units(quantity), restock: false };
+    let goodwill = |quantity| Command::Refund {
+        wish: RefundWish::Lines(units(quantity)),
+        reason: String::new(),
+    };
+    for (commands, refunded) in [
+        (vec![cancel()], 0),
+        (vec![cancel(), back(1)], 450),
+        (vec![cancel(), back(1), back(1)], 900),
+        (vec![cancel(), goodwill(1)], 450),
+        (vec![cancel(), goodwill(1), back(1)], 450),
+        (vec![cancel(), goodwill(1), back(2)], 900),
+        (vec![goodwill(1), cancel(), back(1)], 450),
+        (vec![goodwill(1), cancel(), back(2)], 900),
+        (vec![back(1), cancel(), back(1)], 900),
+    ] {
+        let order = lived(start(), commands.clone());
+        assert_eq!(order.amounts.captured, 900, "{commands:?}");
+        assert_eq!(order.amounts.refunded, refunded, "{commands:?}");
+        assert!(order.lines.iter().all(Line::is_sane), "{commands:?}: {:?}", order.lines);
     }
 }
 

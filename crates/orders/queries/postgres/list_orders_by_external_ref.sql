@@ -1,10 +1,11 @@
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
        amount_captured, amount_refunded, capture, payment::text AS payment, lines::text AS lines,
-       metadata::text AS metadata, created_at, updated_at, version
+       metadata::text AS metadata, cancel_requested, goods, created_at, updated_at, version
 FROM orders
-WHERE external_ref = $6
+WHERE external_ref = $7
   AND ($2::uuid IS NULL OR id < $2)
+  AND ($6::uuid IS NULL OR id >= $6)
   AND ($3::text IS NULL OR status = $3)
   AND ($4::timestamptz IS NULL OR created_at >= $4)
   AND ($5::timestamptz IS NULL OR created_at < $5)

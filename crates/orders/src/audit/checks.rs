@@ -1,7 +1,7 @@
 //! The judgement: pure functions from facts to findings.
 
-use super::facts::{Facts, OrderFact};
-use domain::{OrderStatus, Payment, PaymentStatus};
+use super::facts::{Facts, Moved, OrderFact};
+use domain::{OrderId, OrderStatus, Payment, PaymentStatus};
 use payments::LedgerEntry;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -34,6 +34,12 @@ pub struct CurrencyFigures {
     pub payments_captured: i64,
     /// Σ taken, by the orders.
     pub orders_total: i64,
+    /// Σ given back, by the provider's books.
+    pub ledger_refunded: i64,
+    /// Σ given back or to be given back, by the payment service's books.
+    pub payments_refunded: i64,
+    /// Σ given back or to be given back, by the orders.
+    pub orders_refunded: i64,
 }
 
 struct Findings {
@@ -80,6 +86,7 @@ pub(super) fn all(
     checks.push(order_amounts_add_up(facts));
     checks.push(events_match_versions(facts));
     checks.push(payments_match_orders(facts));
+    checks.push(ended_orders_hold_nothing(facts));
     if let (Some(before), Some(after)) = (before, after) {
         checks.push(bank_ledger_matches_payments(facts, before, after));
     }
@@ -89,21 +96,25 @@ pub(super) fn all(
 fn stock_checks(facts: &Facts) -> Vec<AuditCheck> {
     let mut sane = Findings::new("stock_never_negative_or_oversold");
     let mut adjusted = Findings::new("stock_equals_adjustments");
+    let mut placed = Findings::new("locations_hold_what_is_there");
     let mut held = Findings::new("reserved_equals_reservations");
     for sku in &facts.stock {
         let (name, level) = (&sku.sku, sku.level);
         sane.check(level.is_sane(), || format!("{name}: {level:?}"));
-        adjusted.check(sku.adjusted == level.on_hand + sku.shipped, || {
+        adjusted.check(sku.adjusted + sku.returned == level.on_hand + sku.shipped, || {
             format!(
-                "{name}: {} added, {} on hand, {} shipped",
-                sku.adjusted, level.on_hand, sku.shipped
+                "{name}: {} added, {} came back, {} on hand, {} shipped",
+                sku.adjusted, sku.returned, level.on_hand, sku.shipped
             )
+        });
+        placed.check((0..=level.on_hand).contains(&sku.elsewhere), || {
+            format!("{name}: {} on hand, {} in other locations", level.on_hand, sku.elsewhere)
         });
         held.check(sku.held == level.reserved, || {
             format!("{name}: {} reserved, reservations hold {}", level.reserved, sku.held)
         });
     }
-    vec![sane.done(), adjusted.done(), held.done()]
+    vec![sane.done(), adjusted.done(), placed.done(), held.done()]
 }
 
 fn reservations_match_orders(facts: &Facts) -> AuditCheck {
@@ -153,7 +164,8 @@ fn payments_match_orders(facts: &Facts) -> AuditCheck {
                 payment.status == order.payment
                     && payment.amount.minor == order.total
                     && payment.amount.currency.code() == order.currency
-                    && captured_of(payment) == order.captured
+                    && taken(facts, payment) == order.captured
+                    && moved(facts, id).refunded == order.refunded
             }
             None => needs_no_payment(order),
         };
@@ -165,12 +177,30 @@ fn payments_match_orders(facts: &Facts) -> AuditCheck {
     findings.done()
 }
 
+/// I6: what ended keeps neither money nor a hold on any.
+fn ended_orders_hold_nothing(facts: &Facts) -> AuditCheck {
+    let mut findings = Findings::new("ended_orders_hold_nothing");
+    let ended = |status| matches!(status, OrderStatus::Cancelled | OrderStatus::Rejected);
+    for (id, order) in facts.orders.iter().filter(|(_, order)| ended(order.status)) {
+        let moved = moved(facts, id);
+        let nothing = order.captured == order.refunded && order.held == 0 && !moved.void_refused;
+        findings.check(nothing, || format!("{id}: {order:?}, {moved:?}"));
+    }
+    findings.done()
+}
+
 fn needs_no_payment(order: &OrderFact) -> bool {
     order.captured == 0
+        && order.refunded == 0
         && order.payment == PaymentStatus::NotNeeded
         && (order.total == 0 || order.status == OrderStatus::Rejected)
 }
 
+fn moved(facts: &Facts, order: &OrderId) -> Moved {
+    facts.moved.get(order).copied().unwrap_or_default()
+}
+
+/// What was taken with the payment itself.
 const fn captured_of(payment: &Payment) -> i64 {
     match payment.status {
         PaymentStatus::Captured => payment.amount.minor,
@@ -178,6 +208,21 @@ const fn captured_of(payment: &Payment) -> i64 {
     }
 }
 
+/// What was taken, or is to be.
+fn taken(facts: &Facts, payment: &Payment) -> i64 {
+    captured_of(payment) + moved(facts, &payment.order_id).captured
+}
+
+/// The provider's books of one order.
+#[derive(Clone, Copy, Debug, Default)]
+struct AtProvider {
+    captured: i64,
+    refunded: i64,
+}
+
+/// Money moves while the books are read. What the provider had moved before our books were read
+/// must be known to us, at least as something to be done; and what we hold for done must have been
+/// moved when they were read again. When nothing moves, both together mean: equal.
 fn bank_ledger_matches_payments(
     facts: &Facts,
     before: &[LedgerEntry],
@@ -188,53 +233,70 @@ fn bank_ledger_matches_payments(
         facts.payments.values().map(|payment| (payment.order_id.to_string(), payment)).collect();
     for entry in before {
         let payment = entry.order_id.as_ref().and_then(|id| payments.get(id));
-        findings.check(payment.is_some_and(|payment| fits(payment, entry)), || {
+        findings.check(payment.is_some_and(|payment| is_ours(payment, entry)), || {
             format!("{} for order {:?}: {payment:?}", entry.payment_intent, entry.order_id)
         });
     }
-    let mut by_order: HashMap<&str, Vec<&LedgerEntry>> = HashMap::new();
-    for entry in after {
-        by_order.entry(entry.order_id.as_deref().unwrap_or("")).or_default().push(entry);
-    }
+    let ledger = after;
+    let (before, after) = (per_order(before), per_order(after));
     for (id, payment) in &payments {
-        let expected = captured_of(payment);
-        if payment.status == PaymentStatus::Sending {
-            continue;
-        }
-        let taken: i64 = by_order
-            .get(id.as_str())
-            .map_or(0, |entries| entries.iter().map(|entry| entry.captured).sum());
-        findings.check(taken == expected, || {
-            format!("{id}: we have {expected} for taken, the provider {taken}")
+        let moved = moved(facts, &payment.order_id);
+        let first = before.get(id.as_str()).copied().unwrap_or_default();
+        let last = after.get(id.as_str()).copied().unwrap_or_default();
+        let may_be_taken = match payment.status {
+            PaymentStatus::Sending => payment.amount.minor,
+            _ => taken(facts, payment),
+        };
+        let good = first.captured <= may_be_taken
+            && first.refunded <= moved.refunded
+            && last.captured >= captured_of(payment) + moved.captured_done
+            && last.refunded >= moved.refunded_done;
+        findings.check(good, || {
+            let (captured, refunded) = (last.captured, last.refunded);
+            format!(
+                "{id}: the provider has {captured} taken and {refunded} given back; we have \
+                 {payment:?}, and after it {moved:?}"
+            )
         });
     }
     let mut check = findings.done();
-    check.figures = figures(facts, after);
+    check.figures = figures(facts, ledger);
     check
 }
 
-/// Whether an entry of the provider's books is what we know. While our answer is open, any is.
-fn fits(payment: &Payment, entry: &LedgerEntry) -> bool {
-    let same_sum =
-        payment.amount.minor == entry.amount && payment.amount.currency.code() == entry.currency;
-    let same_money = payment.status == PaymentStatus::Sending
-        || captured_of(payment) == entry.captured
-        || (payment.provider_ref.as_ref() != Some(&entry.payment_intent) && entry.captured == 0);
-    same_sum && same_money
+fn per_order(ledger: &[LedgerEntry]) -> HashMap<&str, AtProvider> {
+    let mut orders: HashMap<&str, AtProvider> = HashMap::new();
+    for entry in ledger {
+        let sums = orders.entry(entry.order_id.as_deref().unwrap_or("")).or_default();
+        sums.captured += entry.captured;
+        sums.refunded += entry.refunded;
+    }
+    orders
+}
+
+/// Whether an entry of the provider's books can be of this payment. One that was made anew because
+/// its authorisation had lapsed is smaller.
+fn is_ours(payment: &Payment, entry: &LedgerEntry) -> bool {
+    entry.amount <= payment.amount.minor && payment.amount.currency.code() == entry.currency
 }
 
 fn figures(facts: &Facts, ledger: &[LedgerEntry]) -> BTreeMap<&'static str, CurrencyFigures> {
     let mut figures: BTreeMap<&'static str, CurrencyFigures> = BTreeMap::new();
     for order in facts.orders.values() {
-        figures.entry(order.currency).or_default().orders_total += order.captured;
+        let sums = figures.entry(order.currency).or_default();
+        sums.orders_total += order.captured;
+        sums.orders_refunded += order.refunded;
     }
     for payment in facts.payments.values() {
-        let code = payment.amount.currency.code();
-        figures.entry(code).or_default().payments_captured += captured_of(payment);
+        let sums = figures.entry(payment.amount.currency.code()).or_default();
+        sums.payments_captured += taken(facts, payment);
+        sums.payments_refunded += moved(facts, &payment.order_id).refunded;
     }
     for entry in ledger {
         if let Some(currency) = domain::parse_currency(&entry.currency) {
-            figures.entry(currency.code()).or_default().ledger_captured += entry.captured;
+            let sums = figures.entry(currency.code()).or_default();
+            sums.ledger_captured += entry.captured;
+            sums.ledger_refunded += entry.refunded;
         }
     }
     figures

@@ -33,7 +33,8 @@ fn order() -> Order {
     .expect("a good draft");
     let order = Order::from_placed(OrderId(Uuid::from_u128(1)), &placed, AT);
     let outcome = domain::ChargeOutcome::Captured { provider_ref: "pi_1".to_owned() };
-    let event = domain::decide(&order, domain::Command::SettlePayment(outcome)).expect("settles");
+    let event = domain::decide(&order, domain::Command::SettlePayment { outcome, goods: true })
+        .expect("settles");
     order.after(&event, AT)
 }
 
@@ -68,6 +69,8 @@ fn stock() -> SkuAudit {
         level: StockLevel { on_hand: 5, reserved: 2 },
         shipped: 0,
         adjusted: 5,
+        returned: 0,
+        elsewhere: 1,
         held: 2,
     }
 }
@@ -75,7 +78,7 @@ fn stock() -> SkuAudit {
 /// The names of the checks that find something after `lie` has changed the books.
 fn found(lie: impl FnOnce(&mut Facts, &mut Vec<LedgerEntry>)) -> Vec<&'static str> {
     let order = order();
-    let mut facts = Facts::new(vec![stock()], vec![payment(&order)]);
+    let mut facts = Facts::new(vec![stock()], vec![payment(&order)], &[]);
     facts.add_order(&order);
     facts.add_end(End { order_id: order.id, events: 2, last_version: 2 });
     let mut ledger = vec![entry(&order)];
@@ -104,6 +107,8 @@ fn every_lie_about_stock_is_found() {
         found(|facts, _| facts.stock[0].held = 3),
         ["reserved_equals_reservations", "reservations_match_orders"]
     );
+    assert_eq!(found(|facts, _| facts.stock[0].returned = 1), ["stock_equals_adjustments"]);
+    assert_eq!(found(|facts, _| facts.stock[0].elsewhere = 6), ["locations_hold_what_is_there"]);
     assert_eq!(found(|facts, _| facts.stock.clear()), ["reservations_match_orders"]);
 }
 
@@ -130,8 +135,53 @@ fn every_lie_about_money_is_found() {
     assert_eq!(found(orphan), ["bank_ledger_matches_payments"]);
     let never = |_: &mut Facts, ledger: &mut Vec<LedgerEntry>| ledger.clear();
     assert_eq!(found(never), ["bank_ledger_matches_payments"]);
+    let refunded = |_: &mut Facts, ledger: &mut Vec<LedgerEntry>| ledger[0].refunded = 1;
+    assert_eq!(found(refunded), ["bank_ledger_matches_payments"]);
+    let promised = |facts: &mut Facts, _: &mut Vec<LedgerEntry>| {
+        facts.orders.values_mut().for_each(|order| order.refunded = 5);
+    };
+    assert_eq!(found(promised), ["payments_match_orders"]);
     let other_sum = |_: &mut Facts, ledger: &mut Vec<LedgerEntry>| ledger[0].captured = 199;
     assert_eq!(found(other_sum), ["bank_ledger_matches_payments"]);
+}
+
+#[test]
+fn an_ended_order_that_keeps_money_is_found() {
+    let ended = |facts: &mut Facts, _: &mut Vec<LedgerEntry>| {
+        facts.orders.values_mut().for_each(|order| order.status = OrderStatus::Cancelled);
+    };
+    assert_eq!(found(ended), ["ended_orders_hold_nothing"]);
+}
+
+/// A refund that is to be done is known to us before the provider has done it, and one that is done
+/// must be in its books.
+#[test]
+fn money_on_its_way_is_no_lie_and_money_that_never_moved_is_one() {
+    let refund = |status, at_provider| {
+        found(|facts, ledger| {
+            let order = facts.orders.keys().copied().next().expect("one order");
+            let operation = domain::Operation {
+                id: domain::OperationId(Uuid::from_u128(3)),
+                order_id: order,
+                payment_id: PaymentId(Uuid::from_u128(9)),
+                leg: 3,
+                kind: domain::OperationKind::Refund,
+                amount: Money::new(50, Currency::USD),
+                status,
+                provider_ref: None,
+                refusal_code: None,
+            };
+            facts.moved.entry(order).or_default().add(&operation);
+            facts.orders.values_mut().for_each(|order| order.refunded = 50);
+            ledger[0].refunded = at_provider;
+        })
+    };
+    use domain::OperationStatus::{Done, Open};
+    assert_eq!(refund(Open, 0), Vec::<&str>::new());
+    assert_eq!(refund(Open, 50), Vec::<&str>::new());
+    assert_eq!(refund(Done, 50), Vec::<&str>::new());
+    assert_eq!(refund(Done, 0), ["bank_ledger_matches_payments"]);
+    assert_eq!(refund(Open, 51), ["bank_ledger_matches_payments"]);
 }
 
 #[test]
@@ -145,9 +195,19 @@ fn an_order_whose_sums_do_not_fit_is_found() {
 #[test]
 fn figures_are_told_per_currency() {
     let order = order();
-    let mut facts = Facts::new(vec![stock()], vec![payment(&order)]);
+    let mut facts = Facts::new(vec![stock()], vec![payment(&order)], &[]);
     facts.add_order(&order);
-    let figures = figures(&facts, &[entry(&order)]);
-    let sum = CurrencyFigures { ledger_captured: 200, payments_captured: 200, orders_total: 200 };
+    // Three sums that differ, so that each is known to come from its own books.
+    facts.orders.values_mut().for_each(|order| order.refunded = 30);
+    facts.moved.insert(order.id, Moved { refunded: 40, ..Moved::default() });
+    let figures = figures(&facts, &[LedgerEntry { refunded: 50, ..entry(&order) }]);
+    let sum = CurrencyFigures {
+        ledger_captured: 200,
+        payments_captured: 200,
+        orders_total: 200,
+        ledger_refunded: 50,
+        payments_refunded: 40,
+        orders_refunded: 30,
+    };
     assert_eq!(figures, BTreeMap::from([("USD", sum)]));
 }

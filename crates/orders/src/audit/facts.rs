@@ -1,6 +1,9 @@
 //! What the audit gathers before it judges.
 
-use domain::{Order, OrderId, OrderStatus, Payment, PaymentStatus, Sku};
+use domain::{
+    Goods, Operation, OperationKind, OperationStatus, Order, OrderId, OrderStatus, Payment,
+    PaymentStatus, Sku,
+};
 use inventory::SkuAudit;
 use std::collections::{BTreeMap, HashMap};
 use store::outbox::End;
@@ -13,14 +16,56 @@ pub(super) struct OrderFact {
     pub(super) currency: &'static str,
     pub(super) total: i64,
     pub(super) captured: i64,
+    pub(super) refunded: i64,
+    pub(super) held: i64,
     pub(super) payment: PaymentStatus,
     /// Whether lines and sums fit together.
     pub(super) adds_up: bool,
 }
 
+/// What the operations of an order's payment add up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Moved {
+    /// Taken later than with the payment, done or to be done.
+    pub(super) captured: i64,
+    /// Of that, done.
+    pub(super) captured_done: i64,
+    /// Given back, done or to be done.
+    pub(super) refunded: i64,
+    /// Of that, done.
+    pub(super) refunded_done: i64,
+    /// Whether the provider did not let go of what it holds.
+    pub(super) void_refused: bool,
+}
+
+impl Moved {
+    pub(super) fn add(&mut self, operation: &Operation) {
+        let amount = operation.amount.minor;
+        let (all, done) = match operation.status {
+            OperationStatus::Open => (amount, 0),
+            OperationStatus::Done => (amount, amount),
+            OperationStatus::Refused => (0, 0),
+        };
+        match operation.kind {
+            OperationKind::Capture | OperationKind::FinalCapture => {
+                self.captured += all;
+                self.captured_done += done;
+            }
+            OperationKind::Refund => {
+                self.refunded += all;
+                self.refunded_done += done;
+            }
+            OperationKind::Void => {
+                self.void_refused |= operation.status == OperationStatus::Refused;
+            }
+        }
+    }
+}
+
 pub(super) struct Facts {
     pub(super) stock: Vec<SkuAudit>,
     pub(super) payments: HashMap<OrderId, Payment>,
+    pub(super) moved: HashMap<OrderId, Moved>,
     pub(super) orders: HashMap<OrderId, OrderFact>,
     /// Units that orders hold, per SKU.
     pub(super) wanted: BTreeMap<Sku, i64>,
@@ -28,11 +73,20 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    pub(super) fn new(stock: Vec<SkuAudit>, payments: Vec<Payment>) -> Self {
+    pub(super) fn new(
+        stock: Vec<SkuAudit>,
+        payments: Vec<Payment>,
+        operations: &[Operation],
+    ) -> Self {
+        let mut moved: HashMap<OrderId, Moved> = HashMap::new();
+        for operation in operations {
+            moved.entry(operation.order_id).or_default().add(operation);
+        }
         let payments = payments.into_iter().map(|payment| (payment.order_id, payment)).collect();
         Self {
             stock,
             payments,
+            moved,
             orders: HashMap::new(),
             wanted: BTreeMap::new(),
             ends: HashMap::new(),
@@ -40,8 +94,12 @@ impl Facts {
     }
 
     pub(super) fn add_order(&mut self, order: &Order) {
-        if matches!(order.status, OrderStatus::Pending | OrderStatus::Confirmed) {
-            for (sku, units) in order.units_by_sku() {
+        let may_hold = matches!(
+            order.status,
+            OrderStatus::Pending | OrderStatus::Confirmed | OrderStatus::PartiallyShipped
+        );
+        if may_hold && order.goods == Goods::Held {
+            for (sku, units) in order.open_units_by_sku() {
                 *self.wanted.entry(sku).or_default() += units;
             }
         }
@@ -52,8 +110,12 @@ impl Facts {
             currency: order.currency.code(),
             total: order.amounts.total,
             captured: order.amounts.captured,
+            refunded: order.amounts.refunded,
+            held: order.amounts.authorized - order.amounts.captured,
             payment: order.payment.status,
-            adds_up: order.amounts.are_sane() && lines + order.amounts.tax == order.amounts.total,
+            adds_up: order.amounts.are_sane()
+                && order.lines.iter().all(domain::Line::is_sane)
+                && lines + order.amounts.tax == order.amounts.total,
         };
         self.orders.insert(order.id, fact);
     }

@@ -1,1 +1,0 @@
-SELECT sku, on_hand, reserved, version FROM stock WHERE sku = $1

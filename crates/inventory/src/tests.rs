@@ -1,0 +1,6 @@
+//! The inventory with real actors, on both databases.
+
+mod changes;
+mod moves;
+mod places;
+mod world;

@@ -1,0 +1,272 @@
+//! An inventory of a test's own.
+
+use crate::{
+    Adjustment, GoodsMove, Inventory, InventoryError, Location, LocationName, Outcome, SkuAudit,
+    StockDetail, StockView, Verdict,
+};
+use actix::System;
+use actors::{Home, RequestContext, SystemClock, SystemIds, TraceId};
+use domain::{Demand, OrderId, ReservationOutcome, Sku};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use store::answers::{Answer, Fingerprint, RequestKey};
+use store::{DatabaseUrl, Db, Statement, StoreConfig};
+use tokio::time::Instant;
+use tracing::Span;
+use uuid::Uuid;
+
+/// Runs each test on both databases.
+macro_rules! on_both {
+    ($($(#[$meta:meta])* async fn $name:ident($world:ident) $body:block)+) => {$(
+        $(#[$meta])*
+        mod $name {
+            use super::*;
+
+            async fn scenario($world: &$crate::tests::world::World) $body
+
+            #[test]
+            fn sqlite() {
+                $crate::tests::world::on_sqlite(async |world| scenario(world).await);
+            }
+
+            #[test]
+            fn postgres() {
+                $crate::tests::world::on_postgres(async |world| scenario(world).await);
+            }
+        }
+    )+};
+}
+pub(crate) use on_both;
+
+/// The inventory and its database.
+pub(crate) struct World {
+    pub(crate) db: Db,
+    pub(crate) inventory: Inventory,
+}
+
+fn unique_name() -> String {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+    format!("orderly_inventory_{}_{number}", std::process::id())
+}
+
+/// A folder that is removed with everything in it.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+pub(crate) fn on_sqlite(test: impl AsyncFnOnce(&World)) {
+    let folder = Folder(std::env::temp_dir().join(unique_name()));
+    let url = DatabaseUrl::Sqlite(folder.0.join("orderly.db"));
+    System::new().block_on(on(url, test));
+}
+
+/// # Panics
+/// Without `TEST_DATABASE_URL`: a test that is passed over in silence proves nothing.
+pub(crate) fn on_postgres(test: impl AsyncFnOnce(&World)) {
+    let Ok(server) = std::env::var("TEST_DATABASE_URL") else {
+        panic!(
+            "this test needs a Postgres server: run scripts/test -p inventory, which starts one, \
+             or set TEST_DATABASE_URL to a server where databases may be created"
+        );
+    };
+    let name = unique_name();
+    System::new().block_on(async {
+        on_server(&server, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+        on_server(&server, format!("CREATE DATABASE {name}")).await;
+        let (base, _) = server.rsplit_once('/').expect("a URL with a database");
+        on(DatabaseUrl::Postgres(format!("{base}/{name}")), test).await;
+        on_server(&server, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+    });
+}
+
+async fn on_server(server: &str, sql: String) {
+    // Statements are texts of the program; those of a test live as long as the test.
+    let sql: &'static str = sql.leak();
+    let statement: &'static Statement =
+        Box::leak(Box::new(Statement { name: "on_server", postgres: sql, sqlite: "" }));
+    let url = DatabaseUrl::Postgres(server.to_owned());
+    let db = Db::open(&StoreConfig::new(url)).await.expect("the server answers");
+    db.fetch(statement.query()).await.expect("the server obeys");
+    db.close().await;
+}
+
+async fn on(url: DatabaseUrl, test: impl AsyncFnOnce(&World)) {
+    let db = Db::open(&StoreConfig::new(url)).await.expect("opens");
+    db.migrate().await.expect("migrates");
+    let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
+    let inventory = crate::start(db.clone(), clock, ids, &Home::current());
+    let world = World { db, inventory };
+    test(&world).await;
+    world.assert_balanced().await;
+    world.db.close().await;
+}
+
+pub(crate) fn context() -> RequestContext {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    RequestContext::new(deadline, TraceId::new(Uuid::from_u128(1)), Span::none(), "tester".into())
+}
+
+pub(crate) fn sku(text: &str) -> Sku {
+    Sku::parse(text).expect("is a SKU")
+}
+
+pub(crate) fn place(text: &str) -> LocationName {
+    LocationName::parse(text).expect("is a name")
+}
+
+pub(crate) fn order(number: u128) -> OrderId {
+    OrderId(Uuid::from_u128(number))
+}
+
+pub(crate) fn units(units: &[(&str, i64)]) -> BTreeMap<Sku, i64> {
+    units.iter().map(|(name, quantity)| (sku(name), *quantity)).collect()
+}
+
+pub(crate) fn release(number: u128) -> GoodsMove {
+    GoodsMove::Release { order_id: order(number) }
+}
+
+pub(crate) fn ship(number: u128, goods: &[(&str, i64)]) -> GoodsMove {
+    GoodsMove::Ship { order_id: order(number), units: units(goods) }
+}
+
+pub(crate) fn take_back(number: u128, goods: &[(&str, i64)], restock: bool) -> GoodsMove {
+    GoodsMove::TakeBack { order_id: order(number), units: units(goods), restock }
+}
+
+pub(crate) fn request(key: &str, fingerprint: u8) -> (RequestKey, Fingerprint) {
+    let key = RequestKey { principal_id: Uuid::from_u128(5), key: key.to_owned() };
+    (key, [fingerprint; 32])
+}
+
+pub(crate) fn adjustment(name: &str, delta: i64, location: &str) -> Adjustment {
+    let reason = "count".to_owned();
+    Adjustment { sku: sku(name), delta, location: place(location), reason, request: None }
+}
+
+/// An answer that shows the verdict and the trace.
+pub(crate) fn render(verdict: &Verdict<StockView>, trace_id: &str) -> Answer {
+    let status = if matches!(verdict, Verdict::Done(_)) { 200 } else { 409 };
+    Answer { status, location: None, etag: None, body: format!("{verdict:?} {trace_id}") }
+}
+
+/// Like [`render`], of a move.
+pub(crate) fn render_move(verdict: &Verdict<StockDetail>, trace_id: &str) -> Answer {
+    let status = if matches!(verdict, Verdict::Done(_)) { 200 } else { 409 };
+    Answer { status, location: None, etag: None, body: format!("{verdict:?} {trace_id}") }
+}
+
+/// What an outcome tells, and whether it was told before.
+pub(crate) fn told(outcome: &Outcome) -> (u16, &str, bool) {
+    match outcome {
+        Outcome::Told { answer, replayed } => (answer.status, &answer.body, *replayed),
+        other => panic!("nothing is told: {other:?}"),
+    }
+}
+
+impl World {
+    pub(crate) async fn adjust(&self, adjustment: Adjustment) -> Outcome {
+        let outcomes = self.inventory.adjust(vec![adjustment], render, &context()).await;
+        outcomes.expect("is judged").pop().expect("one outcome")
+    }
+
+    /// Puts units at locations, which are made with the rank 1 where there are none.
+    pub(crate) async fn stocked(&self, name: &str, at: &[(&str, i64)]) {
+        for (location, quantity) in at {
+            if !place(location).is_main() {
+                self.located(location, 1).await;
+            }
+            let outcome = self.adjust(adjustment(name, *quantity, location)).await;
+            assert_eq!(told(&outcome).0, 200, "{outcome:?}");
+        }
+    }
+
+    pub(crate) async fn located(&self, name: &str, rank: i64) -> Location {
+        let wanted = Location { name: place(name), rank };
+        self.inventory.put_location(wanted, &context()).await.expect("is put")
+    }
+
+    /// Reserves for one order and commits.
+    pub(crate) async fn reserve(
+        &self,
+        number: u128,
+        goods: &[(&str, i64)],
+    ) -> Result<ReservationOutcome, InventoryError> {
+        let demand = Demand { order_id: order(number), units: units(goods) };
+        let tx = self.db.begin().await.expect("begins");
+        let (tx, mut outcomes) = self.inventory.reserve(tx, vec![demand], &context()).await?;
+        tx.commit().await.expect("commits");
+        Ok(outcomes.pop().expect("one outcome"))
+    }
+
+    /// Like [`Self::reserve`], where there is enough.
+    pub(crate) async fn promised(&self, number: u128, goods: &[(&str, i64)]) {
+        let outcome = self.reserve(number, goods).await.expect("is decided");
+        assert_eq!(outcome, ReservationOutcome::Reserved);
+    }
+
+    /// Carries out and commits.
+    pub(crate) async fn carry_out(&self, moves: &[GoodsMove]) -> Result<(), InventoryError> {
+        let tx = self.db.begin().await.expect("begins");
+        let tx = self.inventory.carry_out(tx, moves.to_vec(), &context()).await?;
+        tx.commit().await.expect("commits");
+        Ok(())
+    }
+
+    pub(crate) async fn detail(&self, name: &str) -> StockDetail {
+        self.inventory.get(&sku(name)).await.expect("is read").expect("has stock")
+    }
+
+    /// On hand, reserved, available.
+    pub(crate) async fn level(&self, name: &str) -> (i64, i64, i64) {
+        let level = self.detail(name).await.level;
+        (level.on_hand, level.reserved, level.available)
+    }
+
+    /// Location, on hand, available, in the order in which goods leave.
+    pub(crate) async fn lies(&self, name: &str) -> Vec<(String, i64, i64)> {
+        let places = self.detail(name).await.locations.into_iter();
+        places.map(|at| (at.location.to_string(), at.on_hand, at.available)).collect()
+    }
+
+    pub(crate) async fn audit(&self) -> BTreeMap<Sku, SkuAudit> {
+        let tx = self.db.snapshot().await.expect("begins");
+        let (tx, audits) = self.inventory.take_stock(tx, &context()).await.expect("is told");
+        tx.rollback().await.expect("ends");
+        audits.into_iter().map(|audit| (audit.sku.clone(), audit)).collect()
+    }
+
+    /// Fails unless the books agree with each other, SKU by SKU.
+    pub(crate) async fn assert_balanced(&self) {
+        for (name, audit) in self.audit().await {
+            assert!(audit.level.is_sane(), "{audit:?}");
+            assert_eq!(
+                audit.adjusted + audit.returned,
+                audit.level.on_hand + audit.shipped,
+                "{audit:?}"
+            );
+            assert_eq!(audit.held, audit.level.reserved, "{audit:?}");
+            assert!((0..=audit.level.on_hand).contains(&audit.elsewhere), "{audit:?}");
+            let ledger = self.inventory.movements(&name, None, 10_000).await.expect("is read");
+            let ledger = ledger.expect("has stock");
+            let sum: i64 = ledger.iter().map(crate::Entry::delta).sum();
+            assert_eq!(sum, audit.level.on_hand, "{ledger:#?}");
+            let detail = self.detail(name.as_str()).await;
+            for place in &detail.locations {
+                let came = ledger.iter().filter(|entry| entry.to.as_ref() == Some(&place.location));
+                let left =
+                    ledger.iter().filter(|entry| entry.from.as_ref() == Some(&place.location));
+                let there = came.map(|e| e.units).sum::<i64>() - left.map(|e| e.units).sum::<i64>();
+                assert_eq!(place.on_hand, there, "{place:?} {ledger:#?}");
+            }
+        }
+    }
+}

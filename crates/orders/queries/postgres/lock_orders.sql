@@ -1,0 +1,9 @@
+-- The orders as they are, held until the transaction ends, locked by id as everywhere.
+SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
+       amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
+       amount_captured, amount_refunded, capture, payment::text AS payment, lines::text AS lines,
+       metadata::text AS metadata, cancel_requested, goods, created_at, updated_at, version
+FROM orders
+WHERE id = ANY ($1::uuid[])
+ORDER BY id
+FOR UPDATE

@@ -1,0 +1,97 @@
+//! The service on SQLite, with its real actor, against a stage on which the test plays the
+//! provider.
+
+mod asking;
+mod events;
+mod operations;
+
+use crate::stage::{Play, Stage};
+use crate::{HttpProvider, Payments};
+use actix::System;
+use actors::{Home, RequestContext, SystemIds, TraceId};
+use domain::{Clock, Payment, Timestamp};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::time::Duration;
+use store::{DatabaseUrl, Db, StoreConfig};
+use tokio::time::Instant;
+use tracing::Span;
+use uuid::Uuid;
+
+/// Seconds since the Unix epoch at which a test begins.
+const START: i64 = 1_700_000_000;
+
+/// A clock that stands still until it is moved.
+struct Still(AtomicI64);
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(0).plus_seconds(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A folder that is removed with everything in it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+        let name = format!("orderly-payments-{}-{number}", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A shop that can only take payments.
+struct Shop {
+    db: Db,
+    clock: Arc<Still>,
+    payments: Payments,
+    stage: Stage,
+}
+
+impl Shop {
+    fn move_clock(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// Records the intent of payments, and then, if they are settled, that they are.
+    async fn record(&self, payments: Vec<Payment>) {
+        let tx = self.db.begin().await.expect("begins");
+        let tx = self.payments.open(tx, payments.clone(), &patient()).await.expect("opens");
+        let tx = self.payments.record(tx, payments, &patient()).await.expect("records");
+        tx.commit().await.expect("commits");
+    }
+}
+
+/// Runs a test in a shop whose provider has this script.
+fn in_a_shop(script: Vec<Play>, test: impl AsyncFnOnce(&Shop)) {
+    let folder = Folder::new();
+    System::new().block_on(async {
+        let url = DatabaseUrl::Sqlite(folder.0.join("orderly.db"));
+        let db = Db::open(&StoreConfig::new(url)).await.expect("opens");
+        db.migrate().await.expect("migrates");
+        let clock = Arc::new(Still(AtomicI64::new(START)));
+        let (ids, here) = (Arc::new(SystemIds), Home::current());
+        let customers = customers::start(db.clone(), clock.clone(), ids, &here).await;
+        let customers = customers.expect("starts");
+        let stage = Stage::open(script).await;
+        let provider = Arc::new(HttpProvider::new(stage.config()).expect("a provider"));
+        let payments = crate::start(db.clone(), clock.clone(), customers, provider, &here);
+        let shop = Shop { db, clock, payments, stage };
+        test(&shop).await;
+        shop.db.close().await;
+    });
+}
+
+fn patient() -> RequestContext {
+    let deadline = Instant::now() + Duration::from_secs(600);
+    RequestContext::new(deadline, TraceId::new(Uuid::from_u128(1)), Span::none(), "test".into())
+}
