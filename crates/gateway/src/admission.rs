@@ -2,9 +2,10 @@
 
 use crate::http::cursor::CursorSeal;
 use crate::http::{edge, headers};
+use crate::limits::{Class, Guards, Place};
 use crate::problem::{Code, Problem};
 use crate::services::Services;
-use actix_web::{HttpRequest, rt};
+use actix_web::{HttpMessage, HttpRequest, rt};
 use actors::{RequestContext, TraceId};
 use customers::Principal;
 use std::future::Future;
@@ -19,7 +20,11 @@ use tracing::{Instrument, Span, field};
 pub(crate) struct Gate {
     pub(crate) services: Services,
     pub(crate) cursors: CursorSeal,
+    pub(crate) guards: Guards,
 }
+
+/// Says of a request that its answer comes from memory, because the database is away.
+pub(crate) struct FromMemory;
 
 /// A request that was let in.
 #[derive(Clone)]
@@ -32,31 +37,87 @@ pub(crate) struct Caller {
     span: Span,
     /// The principal as the timeline names it.
     actor: Arc<str>,
+    /// The database is away: only memory can answer.
+    only_memory: bool,
+    /// Held until the request and all that it set going are done.
+    place: Arc<Place>,
 }
 
 impl Gate {
-    /// Lets a request in whose key has `scope`.
+    /// Lets a request in whose key has `scope`, unless its client has used up its quota or the
+    /// node cannot serve it now. All of this comes before any work.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED`, `FORBIDDEN`, `INVALID_HEADER` (the time-out), `UNAVAILABLE`.
+    /// `UNAUTHENTICATED`, `RATE_LIMITED`, `FORBIDDEN`, `INVALID_HEADER` (the time-out),
+    /// `UNAVAILABLE`, `OVERLOADED`.
     pub(crate) async fn admit(
         &self,
         request: &HttpRequest,
         scope: &'static str,
     ) -> Result<Caller, Problem> {
-        let key = headers::bearer(request.headers())?;
-        let principal = self.services.customers.authenticate(key).await?.ok_or_else(|| {
-            Problem::new(Code::Unauthenticated, "The API key is not known, or was revoked.")
-        })?;
+        let principal = self.recognise(request).await?;
         let span = Span::current();
         span.record("user_id", field::display(principal.id));
+        self.guards.take(request, principal.id)?;
+        require(&principal, scope)?;
         let timeout = headers::timeout(request.headers())?;
+        let route = edge::route(request);
+        let class = Class::of(request.method(), route.as_deref().unwrap_or_default());
+        let place = Arc::new(self.guards.let_in(class)?);
+        let only_memory = class == Class::Memory && !self.guards.database_answers();
         let actor = format!("key:{}", principal.name).into();
         let (trace_id, deadline) = (edge::trace_id(request), Instant::now() + timeout);
-        let caller = Caller { principal, trace_id, timeout, deadline, span, actor };
-        caller.require(scope)?;
-        Ok(caller)
+        Ok(Caller { principal, trace_id, timeout, deadline, span, actor, only_memory, place })
     }
+
+    /// Whose key the request carries. What memory knows costs nothing; only whoever is not known
+    /// there is held to the number of failures of its address.
+    async fn recognise(&self, request: &HttpRequest) -> Result<Principal, Problem> {
+        let unknown =
+            || Problem::new(Code::Unauthenticated, "The API key is not known, or was revoked.");
+        let key = headers::bearer(request.headers());
+        let known = match &key {
+            Ok(key) => self.services.customers.recall(key).await,
+            Err(_) => Some(None),
+        };
+        if let Some(Some(principal)) = known {
+            return Ok(principal);
+        }
+        self.guards.may_try(request)?;
+        let found = match &key {
+            Ok(key) if known.is_none() => self.look_up(key).await?,
+            _ => None,
+        };
+        found.ok_or_else(|| {
+            self.guards.failed(request);
+            key.err().unwrap_or_else(unknown)
+        })
+    }
+
+    /// Asks the database whose key this is; while it is away, only a key that it knew lately
+    /// passes, and of the others nothing can be said.
+    async fn look_up(&self, key: &str) -> Result<Option<Principal>, Problem> {
+        let customers = &self.services.customers;
+        if self.guards.database_answers() {
+            return Ok(customers.authenticate(key).await?);
+        }
+        match customers.recall_proven(key).await {
+            Some(principal) => Ok(Some(principal)),
+            None => Err(Problem::new(
+                Code::Unavailable,
+                "The database cannot be reached, so the API key cannot be checked.",
+            )),
+        }
+    }
+}
+
+/// Refuses unless the key has `scope`.
+fn require(principal: &Principal, scope: &'static str) -> Result<(), Problem> {
+    if principal.scopes.allows(scope) {
+        return Ok(());
+    }
+    let message = format!("The API key needs the scope {scope}.");
+    Err(Problem::new(Code::Forbidden, message).with("scope", scope))
 }
 
 impl Caller {
@@ -65,11 +126,7 @@ impl Caller {
     /// # Errors
     /// `FORBIDDEN`.
     pub(crate) fn require(&self, scope: &'static str) -> Result<(), Problem> {
-        if self.allows(scope) {
-            return Ok(());
-        }
-        let message = format!("The API key needs the scope {scope}.");
-        Err(Problem::new(Code::Forbidden, message).with("scope", scope))
+        require(&self.principal, scope)
     }
 
     /// Whether the key has `scope`.
@@ -114,6 +171,28 @@ impl Caller {
         in_time.map_err(|_| Problem::expired())?.map_err(Into::into)
     }
 
+    /// Like [`Self::read`], where memory may answer instead while the database is away. The answer
+    /// then says so.
+    ///
+    /// # Errors
+    /// That of the read, or `DEADLINE_EXCEEDED`.
+    pub(crate) async fn read_or_remember<T, E: Into<Problem>>(
+        &self,
+        request: &HttpRequest,
+        read: impl Future<Output = Result<T, E>>,
+        remember: impl FnOnce() -> T,
+    ) -> Result<T, Problem> {
+        if !self.only_memory {
+            match self.read(read).await {
+                // It went away just now.
+                Err(problem) if problem.code() == Code::Unavailable => edge::log(&problem),
+                done => return done,
+            }
+        }
+        request.extensions_mut().insert(FromMemory);
+        Ok(remember())
+    }
+
     /// Runs a write in a task of its own, which goes on when the client leaves (rule D16).
     ///
     /// # Errors
@@ -122,6 +201,12 @@ impl Caller {
         &self,
         write: impl Future<Output = Result<T, E>> + 'static,
     ) -> Result<T, Problem> {
+        let place = self.place.clone();
+        let write = async move {
+            let done = write.await;
+            drop(place);
+            done
+        };
         let task = rt::spawn(write.instrument(self.span.clone()));
         task.await.map_err(|error| Problem::internal().because(error))?.map_err(Into::into)
     }

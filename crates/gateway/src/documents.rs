@@ -1,5 +1,10 @@
 //! The OpenAPI document: what the handlers do not say by themselves.
 
+#[path = "documents_limits.rs"]
+mod limits;
+#[path = "documents_links.rs"]
+mod links;
+
 use crate::problem::{Fault, PROBLEM_JSON};
 use crate::routes;
 use crate::views::{self, CustomerView, OrderView, ProductView, StockView};
@@ -15,9 +20,10 @@ use utoipa_actix_web::AppExt;
     info(
         title = "Orderly",
         description = "An order-processing back end: orders, stock, payments, in one transaction \
-                       log. Money is an integer in the currency's minor unit; times are RFC 3339 \
-                       UTC; identifiers are UUIDv7. Every answer carries `X-Trace-Id`; every error \
-                       is a problem (RFC 9457) with a stable `code`. `traceparent` is continued.",
+                       log. Money is an integer in the currency's minor unit; integers are written \
+                       without fraction or exponent; times are RFC 3339 UTC; identifiers are UUIDv7. Every answer carries `X-Trace-Id`; every error \
+                       is a problem (RFC 9457) with a stable `code`. `traceparent` is continued. HEAD \
+                       is answered wherever GET is.",
         version = env!("CARGO_PKG_VERSION"),
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
         contact(name = "Orderly")
@@ -31,6 +37,7 @@ use utoipa_actix_web::AppExt;
         (name = "stock", description = "What is on the shelf, and what of it is promised."),
         (name = "customers", description = "Who orders."),
         (name = "payments", description = "How orders are paid."),
+        (name = "keys", description = "Who may do what."),
         (name = "operations", description = "The state of the shop."),
     ),
 )]
@@ -60,6 +67,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
             merge(schema);
         }
     }
+    limits::write(&mut document);
+    routes::shapes::write(&mut document);
+    links::write(&mut document);
     document
 }
 
@@ -118,7 +128,7 @@ problems! {
     400 "`INVALID_BODY`, `INVALID_HEADER`, `IDEMPOTENCY_KEY_REQUIRED`, `IDEMPOTENCY_KEY_INVALID`",
     401 "`UNAUTHENTICATED`",
     403 "`FORBIDDEN`",
-    408 "`REQUEST_TIMEOUT`: the body did not arrive within 10 seconds",
+    408 "`REQUEST_TIMEOUT`: the body did not arrive within 10 seconds, or came too slowly",
     413 "`PAYLOAD_TOO_LARGE`: the body is larger than 1 MiB",
     415 "`UNSUPPORTED_MEDIA_TYPE`",
     422 "`VALIDATION_FAILED` with `errors`, `IDEMPOTENCY_KEY_REUSED`",

@@ -9,6 +9,9 @@ use std::collections::BTreeSet;
 const SOURCES: &[&str] = &[
     include_str!("routes/audit.rs"),
     include_str!("routes/customers.rs"),
+    include_str!("routes/dead_letters.rs"),
+    include_str!("routes/keys.rs"),
+    include_str!("routes/life.rs"),
     include_str!("routes/order_batch.rs"),
     include_str!("routes/orders.rs"),
     include_str!("routes/payments.rs"),
@@ -16,7 +19,14 @@ const SOURCES: &[&str] = &[
     include_str!("routes/products.rs"),
     include_str!("routes/recommendations.rs"),
     include_str!("routes/stock.rs"),
+    include_str!("routes/timeline.rs"),
+    include_str!("routes/webhooks.rs"),
+    include_str!("routes/stock_locations.rs"),
+    include_str!("routes/stock_movements.rs"),
 ];
+
+/// Where the provider tells something: it has no key, and signs instead.
+const PROVIDER_EVENTS: &str = "/v1/webhooks/payments";
 
 /// Method and path of every `#[get("…")]` and its like.
 fn routes_in_source() -> BTreeSet<(String, String)> {
@@ -48,7 +58,7 @@ fn routes_and_document_are_the_same() {
     let mut routes = routes_in_source();
     assert!(routes.remove(&("GET".to_owned(), "/metrics".to_owned())), "on the private listener");
     assert_eq!(documented, routes);
-    assert_eq!(documented.len(), 22);
+    assert_eq!(documented.len(), 38);
 }
 
 #[test]
@@ -62,8 +72,10 @@ fn operations_are_complete() {
             assert!(operation.summary.is_some(), "{method} {path} has no summary");
             let responses = &operation.responses.responses;
             assert!(responses.keys().any(|status| status.starts_with('2')), "{method} {path}");
-            if path.starts_with("/v1/") {
-                for status in ["401", "403", "500", "503"] {
+            if path == PROVIDER_EVENTS {
+                assert!(responses.contains_key("401") && !responses.contains_key("403"));
+            } else if path.starts_with("/v1/") {
+                for status in ["401", "403", "429", "500", "503"] {
                     assert!(responses.contains_key(status), "{method} {path} lacks {status}");
                 }
             }
@@ -94,6 +106,35 @@ fn errors_are_told_as_problems() {
 }
 
 #[test]
+fn limits_are_told_wherever_they_hold() {
+    let document: Value = serde_json::to_value(openapi()).expect("json");
+    let paths = document["paths"].as_object().expect("paths");
+    let mut from_memory = Vec::new();
+    for (path, item) in paths {
+        for (method, operation) in item.as_object().expect("operations") {
+            let responses = operation["responses"].as_object().expect("responses");
+            let has = |status: &str, name: &str| responses[status]["headers"].get(name).is_some();
+            if !path.starts_with("/v1/") || path == PROVIDER_EVENTS {
+                assert!(!responses.contains_key("429"), "{method} {path}");
+                continue;
+            }
+            for name in ["RateLimit-Policy", "RateLimit", "Retry-After"] {
+                assert!(has("429", name), "{method} {path} {name}");
+            }
+            assert!(has("503", "Retry-After"), "{method} {path}");
+            let good = responses.keys().find(|status| status.starts_with('2')).expect("a success");
+            assert!(has(good, "RateLimit") && has(good, "RateLimit-Policy"), "{method} {path}");
+            if has(good, "X-Degraded") {
+                from_memory.push(format!("{method} {path}"));
+            }
+        }
+    }
+    from_memory.sort();
+    let expected = ["/v1/products", "/v1/products/{sku}", "/v1/products/{sku}/recommendations"];
+    assert_eq!(from_memory, expected.map(|path| format!("get {path}")));
+}
+
+#[test]
 fn every_reference_leads_somewhere() {
     fn walk(value: &Value, document: &Value) {
         match value {
@@ -115,6 +156,30 @@ fn every_reference_leads_somewhere() {
     assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
     walk(&document, &document);
+}
+
+#[test]
+fn links_lead_to_operations_and_their_parameters() {
+    let document: Value = serde_json::to_value(openapi()).expect("json");
+    let items = document["paths"].as_object().expect("paths").values();
+    let all: Vec<&Value> =
+        items.flat_map(|item| item.as_object().expect("operations").values()).collect();
+    let named = |id: &Value| all.iter().find(|operation| operation["operationId"] == *id);
+    let mut written = 0;
+    for response in all
+        .iter()
+        .flat_map(|operation| operation["responses"].as_object().expect("responses").values())
+    {
+        for link in response["links"].as_object().into_iter().flat_map(|links| links.values()) {
+            let to = named(&link["operationId"]).expect("an operation");
+            let parameters = to["parameters"].as_array().expect("parameters");
+            for name in link["parameters"].as_object().expect("parameters").keys() {
+                assert!(parameters.iter().any(|known| known["name"] == *name), "{link}");
+            }
+            written += 1;
+        }
+    }
+    assert_eq!(written, links::count(), "each row of the table is about an answer");
 }
 
 #[test]

@@ -4,7 +4,8 @@ use crate::problem::{Code, Fault, OUTCOME_UNKNOWN, Problem};
 use catalog::CatalogError;
 use customers::CustomersError;
 use inventory::InventoryError;
-use orders::{AuditError, PlaceError};
+use orders::{AuditError, LifeError, PlaceError};
+use payments::{PaymentsError, WebhookError};
 
 impl From<PlaceError> for Problem {
     fn from(error: PlaceError) -> Self {
@@ -28,12 +29,39 @@ impl From<PlaceError> for Problem {
     }
 }
 
+impl From<LifeError> for Problem {
+    fn from(error: LifeError) -> Self {
+        match error {
+            LifeError::NotFound => Self::not_found("order"),
+            LifeError::VersionMismatch { current } => {
+                let message = format!("The order has the version {current} now. Nothing happened.");
+                Self::new(Code::VersionMismatch, message).with("current_version", current)
+            }
+            LifeError::KeyReused => Self::key_reused(),
+            LifeError::InProgress => Self::in_progress(),
+            LifeError::Busy => Self::overloaded(),
+            LifeError::Expired => Self::expired(),
+            error @ LifeError::Unavailable { .. } => {
+                let message = "Orders cannot be changed right now. Nothing happened.";
+                Self::new(Code::Unavailable, message).because(error)
+            }
+            error @ LifeError::Unknown { .. } => {
+                Self::new(Code::Unavailable, OUTCOME_UNKNOWN).because(error)
+            }
+        }
+    }
+}
+
 impl From<InventoryError> for Problem {
     fn from(error: InventoryError) -> Self {
         match error {
             InventoryError::Ask(error) => error.into(),
             InventoryError::Store(error) => error.into(),
             InventoryError::Contended => Self::in_progress(),
+            // Which goods move is decided by the order service: these would be faults of ours.
+            error @ (InventoryError::NotReserved { .. }
+            | InventoryError::AlreadyReserved
+            | InventoryError::Disagreement(_)) => Self::internal().because(error),
         }
     }
 }
@@ -61,6 +89,35 @@ impl From<CustomersError> for Problem {
             error @ (CustomersError::Invalid { .. }
             | CustomersError::TooMany(_)
             | CustomersError::WeakKey) => Self::internal().because(error),
+        }
+    }
+}
+
+impl From<PaymentsError> for Problem {
+    fn from(error: PaymentsError) -> Self {
+        match error {
+            PaymentsError::Ask(error) => error.into(),
+            PaymentsError::Store(error) => error.into(),
+            PaymentsError::Customers(error) => error.into(),
+        }
+    }
+}
+
+impl From<WebhookError> for Problem {
+    fn from(error: WebhookError) -> Self {
+        match error {
+            WebhookError::NotConfigured => Self::not_found("resource"),
+            WebhookError::BadSignature => {
+                Self::new(Code::InvalidSignature, "The event is not signed by the provider.")
+            }
+            WebhookError::Stale => Self::new(
+                Code::InvalidSignature,
+                "The event was not signed within the last five minutes.",
+            ),
+            WebhookError::Malformed(why) => {
+                Self::new(Code::InvalidBody, format!("The event cannot be read: {why}"))
+            }
+            WebhookError::NotKept(error) => error.into(),
         }
     }
 }

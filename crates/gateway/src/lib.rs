@@ -5,10 +5,12 @@
 //! |---|---|
 //! | `problem` | the table of errors: code, status, whether to try again |
 //! | `http` | what holds for every route: headers, bodies, lists, streams, the edge |
+//! | `limits` | who is refused before any work: quotas, load, a database that is away |
 //! | `admission` | who may come in, and for how long they wait |
 //! | `routes` | the handlers, one file per resource |
 //! | `views` | how things are told |
 //! | `documents` | the OpenAPI document |
+//! | `listener` | sockets and connections: slow clients, what is no HTTP, draining |
 //! | `server` | the two listeners |
 //!
 //! **Invariants.** No input leads to a 500. A write runs in a task of its own, so a client that
@@ -20,6 +22,10 @@ mod config;
 mod documents;
 mod errors;
 mod http;
+#[cfg(feature = "simulation")]
+mod in_process;
+mod limits;
+mod listener;
 mod problem;
 mod routes;
 mod server;
@@ -31,8 +37,12 @@ mod tests;
 
 pub use config::{GatewayConfig, Limits};
 pub use documents::openapi;
+#[cfg(feature = "simulation")]
+pub use in_process::{InProcess, PlainRequest, PlainResponse};
+pub use limits::{DatabaseProbe, Network, NotANetwork};
 pub use problem::{Code, Fault, Problem};
 pub use routes::answers::render_order_answer;
+pub use routes::life_answers::render_life_answer;
 pub use routes::probes::{Probes, Readiness};
 pub use server::{GatewayError, RunningGateway, start};
 pub use services::Services;

@@ -70,6 +70,8 @@ codes! {
     BadRequest = "BAD_REQUEST", "bad-request", 400, "The request is not valid", false;
     /// No key, or one that is not known.
     Unauthenticated = "UNAUTHENTICATED", "unauthenticated", 401, "A valid API key is required", false;
+    /// What the provider tells is not signed, or not with the secret that was agreed on.
+    InvalidSignature = "INVALID_SIGNATURE", "invalid-signature", 401, "A valid signature is required", false;
     /// The provider refused the payment.
     PaymentDeclined = "PAYMENT_DECLINED", "payment-declined", 402, "The payment was declined", false;
     /// The key has not the scope that this needs.
@@ -84,8 +86,24 @@ codes! {
     OutOfStock = "OUT_OF_STOCK", "out-of-stock", 409, "Not enough stock", false;
     /// The stock would become less than what is promised.
     InsufficientStock = "INSUFFICIENT_STOCK", "insufficient-stock", 409, "Not enough free stock", false;
+    /// The order was cancelled before its payment was known.
+    OrderCancelled = "ORDER_CANCELLED", "order-cancelled", 409, "The order was cancelled", false;
+    /// The order is in a state from which it cannot be cancelled.
+    OrderNotCancellable = "ORDER_NOT_CANCELLABLE", "order-not-cancellable", 409, "The order cannot be cancelled", false;
+    /// The order is in a state that does not allow this.
+    InvalidState = "INVALID_STATE", "invalid-state", 409, "The order's state does not allow this", false;
+    /// The order has not so many units that have not left yet.
+    NothingToShip = "NOTHING_TO_SHIP", "nothing-to-ship", 409, "There are not so many units to ship", false;
+    /// Not so many units of the order can come back.
+    NothingToReturn = "NOTHING_TO_RETURN", "nothing-to-return", 409, "There are not so many units to return", false;
+    /// More than was taken and not given back yet.
+    RefundExceedsCaptured = "REFUND_EXCEEDS_CAPTURED", "refund-exceeds-captured", 409, "The refund is more than what was captured", false;
+    /// The money for these units is not held any more.
+    MoneyNotHeld = "MONEY_NOT_HELD", "money-not-held", 409, "The money is not held any more", false;
     /// The first request with this key is still running.
     IdempotencyInProgress = "IDEMPOTENCY_IN_PROGRESS", "idempotency-in-progress", 409, "The first request with this key is still running", true;
+    /// The order has another version than the client insists on.
+    VersionMismatch = "VERSION_MISMATCH", "version-mismatch", 412, "The version is another one", false;
     /// The body is too large.
     PayloadTooLarge = "PAYLOAD_TOO_LARGE", "payload-too-large", 413, "The body is too large", false;
     /// The body has a media type that is not understood here.
@@ -94,6 +112,10 @@ codes! {
     ValidationFailed = "VALIDATION_FAILED", "validation-failed", 422, "The request is not valid", false;
     /// The key was used for another request.
     IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", "idempotency-key-reused", 422, "The idempotency key was used for another request", false;
+    /// The client has used up its quota.
+    RateLimited = "RATE_LIMITED", "rate-limited", 429, "Too many requests", true;
+    /// The head of the request is too large.
+    HeadTooLarge = "HEAD_TOO_LARGE", "head-too-large", 431, "The head of the request is too large", false;
     /// A fault of ours.
     Internal = "INTERNAL", "internal", 500, "Internal error", false;
     /// The node has too much to do; nothing happened.
@@ -110,6 +132,7 @@ impl Code {
         matches!(
             self,
             Self::IdempotencyInProgress
+                | Self::RateLimited
                 | Self::Overloaded
                 | Self::Unavailable
                 | Self::DeadlineExceeded
@@ -131,6 +154,8 @@ impl Code {
             408 => Self::RequestTimeout,
             413 => Self::PayloadTooLarge,
             415 => Self::UnsupportedMediaType,
+            429 => Self::RateLimited,
+            431 => Self::HeadTooLarge,
             503 => Self::Unavailable,
             504 => Self::DeadlineExceeded,
             400..=499 => Self::BadRequest,
@@ -207,6 +232,7 @@ struct Content {
     details: Map<String, Value>,
     errors: Vec<Fault>,
     allow: Option<String>,
+    retry_after: Option<u64>,
     trace_id: Option<String>,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -220,6 +246,7 @@ impl Problem {
             details: Map::new(),
             errors: Vec::new(),
             allow: None,
+            retry_after: None,
             trace_id: None,
             cause: None,
         }))
@@ -249,6 +276,12 @@ impl Problem {
         let mut problem = Self::new(Code::MethodNotAllowed, message);
         problem.0.allow = Some(allow);
         problem
+    }
+
+    /// Says when to try again, in seconds; otherwise it is told by chance.
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after = Some(seconds);
+        self
     }
 
     /// Adds a member to `details`.
@@ -300,11 +333,15 @@ impl Problem {
         if self.0.code == Code::Unauthenticated {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
+        if self.0.code == Code::InvalidSignature {
+            response.insert_header((header::WWW_AUTHENTICATE, "Stripe-Signature"));
+        }
         if let Some(allow) = &self.0.allow {
             response.insert_header((header::ALLOW, allow.as_str()));
         }
         if self.0.code.tells_when_to_retry() {
-            response.insert_header((header::RETRY_AFTER, retry_after_seconds(trace_id)));
+            let seconds = self.0.retry_after.unwrap_or_else(|| retry_after_seconds(trace_id));
+            response.insert_header((header::RETRY_AFTER, seconds));
         }
         if self.0.code.ends_connection() {
             response.force_close();
@@ -351,7 +388,7 @@ impl ResponseError for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let problem = match &error {
-            StoreError::Unavailable(_) | StoreError::Conflict(_) => {
+            StoreError::Unavailable(_) | StoreError::Conflict(_) | StoreError::Overtaken { .. } => {
                 Self::new(Code::Unavailable, "The database cannot be used right now.")
             }
             StoreError::CommitUnknown(_) => Self::new(Code::Unavailable, OUTCOME_UNKNOWN),

@@ -20,7 +20,7 @@ fn table_of_codes_is_consistent() {
         assert!(!code.title().is_empty());
         // What went wrong on the client's side does not get better by itself.
         if code.is_retryable() {
-            assert!(matches!(code.status(), 408 | 409 | 503 | 504), "{name}");
+            assert!(matches!(code.status(), 408 | 409 | 429 | 503 | 504), "{name}");
         }
         assert!(!code.tells_when_to_retry() || code.is_retryable(), "{name}");
     }
@@ -28,7 +28,7 @@ fn table_of_codes_is_consistent() {
 
 #[test]
 fn statuses_of_the_server_itself_have_codes_of_the_same_status() {
-    for status in [401, 403, 404, 405, 408, 413, 415, 503, 504, 400, 500] {
+    for status in [401, 403, 404, 405, 408, 413, 415, 429, 431, 503, 504, 400, 500] {
         let status = StatusCode::from_u16(status).expect("a status");
         assert_eq!(Code::of_status(status).status(), status.as_u16());
     }

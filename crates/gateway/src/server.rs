@@ -1,18 +1,20 @@
 //! The two listeners.
 
 use crate::admission::Gate;
-use crate::config::{GatewayConfig, Limits};
+use crate::config::GatewayConfig;
 use crate::documents::openapi;
+use crate::http::body::BodyTime;
 use crate::http::cursor::CursorSeal;
-use crate::http::edge::{RequestSpan, TraceIds, edge};
+use crate::http::edge::{Draining, RequestSpan, TraceIds, edge};
+use crate::limits::{Guards, Senses};
+use crate::listener::{self, Bound, Listener, Voice};
 use crate::routes::probes::{self, Probes};
 use crate::routes::{self, Methods, fallback};
 use crate::services::Services;
-use actix_web::dev::{Server, ServerHandle};
-use actix_web::{App, HttpResponse, HttpServer, middleware, rt, web};
+use actix_web::{App, HttpResponse, middleware, web};
+use actors::Vitals;
 use std::io;
 use std::net::SocketAddr;
-use tokio::task::JoinHandle;
 use tracing_actix_web::TracingLogger;
 use utoipa_actix_web::service_config::ServiceConfig as DocumentedConfig;
 use utoipa_swagger_ui::{Config, SwaggerUi};
@@ -43,12 +45,7 @@ pub enum GatewayError {
 pub struct RunningGateway {
     public: Listener,
     private: Listener,
-}
-
-struct Listener {
-    address: SocketAddr,
-    handle: ServerHandle,
-    task: JoinHandle<io::Result<()>>,
+    draining: Draining,
 }
 
 /// The document as it is served.
@@ -64,16 +61,19 @@ pub fn start(
     probes: Probes,
     config: &GatewayConfig,
 ) -> Result<RunningGateway, GatewayError> {
-    let shared = Shared::new(services, probes, config.cursor_secret)?;
-    let (public, private) = (shared.clone(), shared);
+    let lanes = services.orders.vitals().into_iter().filter(|vitals| is_lane(vitals)).collect();
+    let senses = Senses::of(lanes, probes.database.clone());
+    let shared = Shared::new(services, probes, config, senses)?;
+    let draining = (*shared.draining.clone().into_inner()).clone();
+    let (public, private) = (shared.clone(), shared.clone());
     // Both are bound before one serves: a gateway serves whole or not at all.
-    let public = bind(config.listen, config.workers, &config.limits, move |routes| {
+    let public = bind(config.listen, config.workers, config, &shared, move |routes| {
         public.clone().public(routes);
     })?;
-    let private = bind(config.private_listen, 1, &config.limits, move |routes| {
+    let private = bind(config.private_listen, 1, config, &shared, move |routes| {
         private.clone().private(routes);
     })?;
-    Ok(RunningGateway { public: public.run(), private: private.run() })
+    Ok(RunningGateway { public: public.run(), private: private.run(), draining })
 }
 
 /// What all workers share.
@@ -84,21 +84,31 @@ pub(crate) struct Shared {
     trace_ids: web::Data<TraceIds>,
     methods: web::Data<Methods>,
     document: web::Data<Document>,
+    draining: web::Data<Draining>,
+    bodies: web::Data<BodyTime>,
+    voice: Voice,
 }
 
 impl Shared {
     pub(crate) fn new(
         services: Services,
         probes: Probes,
-        cursor_secret: [u8; 32],
+        config: &GatewayConfig,
+        senses: Senses,
     ) -> Result<Self, GatewayError> {
         let document = openapi();
+        let guards = Guards::new(config, senses);
+        let cursors = CursorSeal::new(config.cursor_secret);
+        let voice = Voice { clock: services.clock.clone(), ids: services.ids.clone() };
         Ok(Self {
             trace_ids: web::Data::new(TraceIds(services.ids.clone())),
-            gate: web::Data::new(Gate { services, cursors: CursorSeal::new(cursor_secret) }),
+            gate: web::Data::new(Gate { services, cursors, guards }),
             probes: web::Data::new(probes),
             methods: web::Data::new(Methods::of(&document, UNDOCUMENTED)),
             document: web::Data::new(Document(document.to_json()?.into())),
+            draining: web::Data::new(Draining::default()),
+            bodies: web::Data::new(BodyTime::new(config.limits.request_body)),
+            voice,
         })
     }
 
@@ -111,6 +121,8 @@ impl Shared {
             .app_data(self.trace_ids)
             .app_data(self.methods)
             .app_data(self.document)
+            .app_data(self.draining)
+            .app_data(self.bodies)
             .service(web::resource("/openapi.json").guard(actix_web::guard::Get()).to(document))
             .service(web::resource("/docs").guard(actix_web::guard::Get()).to(to_docs))
             .service(SwaggerUi::new(DOCS).config(Config::from("/openapi.json")))
@@ -123,6 +135,7 @@ impl Shared {
         config
             .app_data(self.probes)
             .app_data(self.trace_ids)
+            .app_data(self.draining)
             .app_data(web::Data::new(methods))
             .service(probes::livez)
             .service(probes::readyz)
@@ -142,59 +155,27 @@ async fn to_docs() -> HttpResponse {
     HttpResponse::PermanentRedirect().insert_header(("Location", "/docs/")).finish()
 }
 
-/// A server that holds its address but does not serve yet.
-struct Bound {
-    address: SocketAddr,
-    run: Box<dyn FnOnce() -> Server>,
+/// Whether this is an actor in front of which orders wait.
+pub(crate) fn is_lane(vitals: &Vitals) -> bool {
+    vitals.name().starts_with("orders.lane.")
 }
 
-/// Binds a server whose routes `configure` makes.
+/// Binds a listener whose routes `configure` makes.
 fn bind(
     address: SocketAddr,
     workers: usize,
-    limits: &Limits,
+    config: &GatewayConfig,
+    shared: &Shared,
     configure: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
 ) -> Result<Bound, GatewayError> {
-    let refused = |source| GatewayError::Listen { address, source };
-    let server = HttpServer::new(move || {
+    let make = move || {
         App::new()
             .configure(configure.clone())
             .wrap(middleware::from_fn(edge))
             .wrap(TracingLogger::<RequestSpan>::new())
-    });
-    let server = server
-        .workers(workers.max(1))
-        .backlog(limits.backlog)
-        .max_connections(limits.connections_per_worker)
-        .client_request_timeout(limits.request_head)
-        .keep_alive(limits.keep_alive)
-        .shutdown_timeout(limits.drain.as_secs())
-        .tcp_nodelay(true)
-        .disable_signals()
-        .bind(address)
-        .map_err(refused)?;
-    let found = server.addrs().first().copied();
-    let address = found.ok_or_else(|| refused(io::ErrorKind::AddrNotAvailable.into()))?;
-    Ok(Bound { address, run: Box::new(move || server.run()) })
-}
-
-impl Bound {
-    fn run(self) -> Listener {
-        let server = (self.run)();
-        let handle = server.handle();
-        Listener { address: self.address, handle, task: rt::spawn(server) }
-    }
-}
-
-impl Listener {
-    async fn stop(self, graceful: bool) {
-        self.handle.stop(graceful).await;
-        match self.task.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(event = "listener_failed", %error),
-            Err(error) => tracing::error!(event = "listener_crashed", %error),
-        }
-    }
+    };
+    listener::bind(address, workers, config.limits, shared.voice.clone(), make)
+        .map_err(|source| GatewayError::Listen { address, source })
 }
 
 impl RunningGateway {
@@ -208,6 +189,12 @@ impl RunningGateway {
     #[must_use]
     pub const fn private_address(&self) -> SocketAddr {
         self.private.address
+    }
+
+    /// From now on every answer asks its client to connect anew: behind a load balancer that is
+    /// elsewhere, as soon as it has seen that this node is not ready.
+    pub fn drain(&self) {
+        self.draining.begin();
     }
 
     /// Stops to accept and returns when nothing is served any more: gracefully, when the requests

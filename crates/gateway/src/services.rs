@@ -1,5 +1,6 @@
 //! The services behind the gateway.
 
+use broker::Broker;
 use catalog::Catalog;
 use customers::Customers;
 use domain::{Clock, IdSource};
@@ -24,6 +25,10 @@ pub struct Services {
     pub payments: Payments,
     /// Knows what is bought together.
     pub recommendations: Recommendations,
+    /// Knows the events that a consumer could not digest.
+    pub broker: Broker,
+    /// Random bytes, for the secrets of new API keys.
+    pub random: fn() -> [u8; 32],
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
     /// The source of fresh trace ids.

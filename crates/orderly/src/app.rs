@@ -1,16 +1,17 @@
 //! The wiring: every part of the shop, started and stopped in order.
 
-use crate::cli::ServeArgs;
+use crate::cli::{LapsedAuthorization, ServeArgs};
 use crate::keys::{AdminKey, admin_key};
+use crate::watch::Watch;
 use actix::Arbiter;
-use actors::{BatchLimits, Health, SystemClock, SystemIds, Vitals};
+use actors::{BatchLimits, Health, Home, SystemClock, SystemIds, Vitals};
 use anyhow::{Context, Result};
 use broker::{Broker, BrokerConfig, Consumer};
 use catalog::Catalog;
 use domain::{Clock, IdSource, Sku};
 use gateway::{Probes, Readiness, RunningGateway, Services};
 use orders::{Orders, OrdersConfig, Parts};
-use payments::ProviderConfig;
+use payments::{AuthorizationExpiry, HttpProvider, ProviderConfig};
 use recommendations::Recommendations;
 use resilience::{BreakerConfig, BulkheadConfig, DependencyConfig, RetryBudgetConfig, RetryPolicy};
 use sha2::{Digest, Sha256};
@@ -19,11 +20,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use store::{Backend, Db, StoreConfig};
 use telemetry::MetricsHandle;
-use tokio::time::Instant;
 
-/// How often the database is asked whether it answers, and metrics are tidied.
-const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// How often metrics are tidied.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// How long finishing what was begun may take, once no new requests come (rule D19).
+const FINISH_MAX: Duration = Duration::from_secs(25);
+
+/// How a shop was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// All that was begun is finished.
+    Finished,
+    /// Something was left, for this reason; the next start finds and finishes it.
+    Unfinished(&'static str),
+}
 
 /// A running shop.
 pub(crate) struct App {
@@ -33,6 +44,7 @@ pub(crate) struct App {
     orders: Orders,
     bank: Option<bank::RunningBank>,
     db: Db,
+    watch: Arc<Watch>,
     draining: Arc<AtomicBool>,
     arbiters: Vec<Arbiter>,
 }
@@ -46,10 +58,10 @@ struct Ground {
 }
 
 impl Ground {
-    fn arbiter(&self, index: usize) -> actix::ArbiterHandle {
+    fn home(&self, index: usize) -> Home {
         match self.arbiters.get(index % self.arbiters.len().max(1)) {
-            Some(arbiter) => arbiter.handle(),
-            None => Arbiter::current(),
+            Some(arbiter) => arbiter.handle().into(),
+            None => Home::Here,
         }
     }
 }
@@ -61,7 +73,8 @@ impl App {
         std::fs::create_dir_all(data_dir).with_context(|| data_dir.display().to_string())?;
         let admin_key = admin_key(args.admin_key.as_deref(), data_dir)?;
         let workers = args.workers.unwrap_or_else(cores).max(1);
-        let db = Db::open(&StoreConfig::new(args.store.url()?)).await?;
+        let store = StoreConfig::new(args.store.url()?);
+        let db = Db::open(&store).await?;
         db.migrate().await?;
         let ground = Ground {
             db: db.clone(),
@@ -72,7 +85,8 @@ impl App {
         let (bank, provider) = provider(args, &ground).await?;
         let shop = Shop::open(args, &ground, provider, &admin_key).await?;
         let draining = Arc::new(AtomicBool::new(false));
-        let probes = probes(&db, &draining, shop.vitals, metrics);
+        let watch = Watch::start(&db, &store).await?;
+        let probes = probes(&watch, &draining, shop.vitals, metrics);
         let cursor_secret = Sha256::new()
             .chain_update(b"orderly list cursors\0")
             .chain_update(admin_key.secret.as_bytes())
@@ -81,28 +95,39 @@ impl App {
         let mut config =
             gateway::GatewayConfig::new(args.listen, args.private_listen, cursor_secret);
         config.workers = workers;
+        args.edge.apply(&mut config);
         let gateway = gateway::start(shop.services, probes, &config)?;
         let Ground { arbiters, .. } = ground;
         let (broker, orders) = (shop.broker, shop.orders);
-        Ok(Self { admin_key, gateway, broker, orders, bank, db, draining, arbiters })
+        Ok(Self { admin_key, gateway, broker, orders, bank, db, watch, draining, arbiters })
+    }
+
+    /// Stops (rule D19): says that it is not ready, serves on for `drain_delay` and asks clients to
+    /// connect elsewhere, then finishes what was begun.
+    pub(crate) async fn stop(self, drain_delay: Duration) -> Ended {
+        self.draining.store(true, Ordering::Release);
+        self.gateway.drain();
+        tokio::time::sleep(drain_delay).await;
+        match tokio::time::timeout(FINISH_MAX, self.finish()).await {
+            Ok(()) => Ended::Finished,
+            Err(_) => Ended::Unfinished("it took too long"),
+        }
     }
 
     /// Stops everything in order: no new requests, then no unanswered ones, then no unfinished
     /// work, then the books are closed.
-    pub(crate) async fn stop(self, drain_delay: Duration) -> Result<()> {
-        self.draining.store(true, Ordering::Release);
-        tokio::time::sleep(drain_delay).await;
+    async fn finish(self) {
         self.gateway.stop(true).await;
         self.orders.drain().await;
         self.broker.drain().await;
         if let Some(bank) = self.bank {
             bank.stop().await;
         }
+        self.watch.close().await;
         self.db.close().await;
         for arbiter in self.arbiters {
             arbiter.stop();
         }
-        Ok(())
     }
 }
 
@@ -122,18 +147,17 @@ impl Shop {
     ) -> Result<Self> {
         let Ground { db, clock, ids, .. } = ground;
         let customers =
-            customers::start(db.clone(), clock.clone(), ids.clone(), &ground.arbiter(0)).await?;
+            customers::start(db.clone(), clock.clone(), ids.clone(), &ground.home(0)).await?;
         customers.ensure_key("admin", &admin_key.secret, "*").await?;
-        let catalog = catalog::start(db.clone(), clock.clone(), &ground.arbiter(1)).await?;
-        let inventory =
-            inventory::start(db.clone(), clock.clone(), ids.clone(), &ground.arbiter(0));
+        let catalog = catalog::start(db.clone(), clock.clone(), &ground.home(1)).await?;
+        let inventory = inventory::start(db.clone(), clock.clone(), ids.clone(), &ground.home(0));
         let payments = payments::start(
             db.clone(),
             clock.clone(),
             customers.clone(),
-            provider,
-            &ground.arbiter(1),
-        )?;
+            Arc::new(HttpProvider::new(provider)?),
+            &ground.home(1),
+        );
         let (recommendations, broker) = start_broker(ground, &catalog).await?;
         let waker = broker.clone();
         let parts = Parts {
@@ -144,10 +168,11 @@ impl Shop {
             inventory: inventory.clone(),
             payments: payments.clone(),
             render: gateway::render_order_answer,
+            render_life: gateway::render_life_answer,
             committed: Arc::new(move |partitions| waker.wake(partitions.iter().copied())),
         };
-        let handles: Vec<_> = ground.arbiters.iter().map(Arbiter::handle).collect();
-        let orders = orders::start(parts, &orders_config(args.lanes, db.backend()), &handles);
+        let homes: Vec<_> = ground.arbiters.iter().map(|a| a.handle().into()).collect();
+        let orders = orders::start(parts, &orders_config(args, db.backend()), &homes);
         let mut vitals = orders.vitals();
         vitals.push(inventory.mailbox().vitals().clone());
         vitals.push(payments.mailbox().vitals().clone());
@@ -162,6 +187,8 @@ impl Shop {
             inventory,
             payments,
             recommendations,
+            broker: broker.clone(),
+            random: rand::random,
             clock,
             ids,
         };
@@ -176,9 +203,9 @@ async fn start_broker(ground: &Ground, catalog: &Catalog) -> Result<(Recommendat
         move |sku: &Sku| known.snapshot().get(sku.as_str()).is_some_and(|product| product.active);
     let recommendations = Recommendations::new(db.clone(), Arc::new(is_active));
     let consumers: Vec<Arc<dyn Consumer>> = vec![shipping::consumer(), recommendations::consumer()];
-    let handles: Vec<_> = ground.arbiters.iter().map(Arbiter::handle).collect();
+    let homes: Vec<_> = ground.arbiters.iter().map(|a| a.handle().into()).collect();
     let config = BrokerConfig::default();
-    let broker = broker::start(db.clone(), clock.clone(), consumers, &handles, config).await?;
+    let broker = broker::start(db.clone(), clock.clone(), consumers, &homes, config).await?;
     Ok((recommendations, broker))
 }
 
@@ -188,8 +215,8 @@ fn cores() -> usize {
 
 /// SQLite has one writer: one lane makes the largest batches. On Postgres two lanes keep the
 /// server busy while one of them waits for its commit.
-fn orders_config(lanes: Option<usize>, backend: Backend) -> OrdersConfig {
-    let lanes = lanes.unwrap_or(match backend {
+fn orders_config(args: &ServeArgs, backend: Backend) -> OrdersConfig {
+    let lanes = args.lanes.unwrap_or(match backend {
         Backend::Postgres => 2,
         Backend::Sqlite => 1,
     });
@@ -198,8 +225,14 @@ fn orders_config(lanes: Option<usize>, backend: Backend) -> OrdersConfig {
         waiting_max: 4_096,
         batch: BatchLimits { items_max: 512, weight_max: 8_000, in_flight_max: 1 },
         charge_patience: Duration::from_secs(30),
-        reconcile_every: Duration::from_secs(5),
-        stuck_after: Duration::from_secs(10),
+        reconcile_every: Duration::from_secs(args.recover_every_secs),
+        stuck_after: Duration::from_secs(args.recover_after_secs),
+        stuck_visible: Duration::from_secs(60),
+        payment_expiry: Duration::from_secs(args.payment_expiry_secs),
+        give_up_after: Duration::from_secs(90),
+        lease: Duration::from_secs(args.recover_every_secs * 3),
+        audit_every: Duration::from_secs(args.audit_every_secs),
+        answers_kept: Duration::from_secs(args.answers_kept_days * 24 * 3600),
     }
 }
 
@@ -213,6 +246,11 @@ async fn provider(
         api_key,
         call_timeout: Duration::from_secs(10),
         limits: provider_limits(),
+        authorization_expiry: match args.lapsed_authorization {
+            LapsedAuthorization::Reauthorize => AuthorizationExpiry::Reauthorize,
+            LapsedAuthorization::Refuse => AuthorizationExpiry::Refuse,
+        },
+        webhook_secrets: args.payments_webhook_secret.clone(),
     };
     if let Some(url) = &args.payments_url {
         let key = args.payments_key.clone().context("--payments-url needs --payments-key")?;
@@ -225,6 +263,7 @@ async fn provider(
             ledger: args.store.data_dir.join("bank.ledger"),
             api_key: Some(key.clone()),
             workers: 1,
+            webhook: None,
         },
         ground.clock.clone(),
         ground.ids.clone(),
@@ -258,13 +297,12 @@ const fn provider_limits() -> DependencyConfig {
 }
 
 fn probes(
-    db: &Db,
+    watch: &Arc<Watch>,
     draining: &Arc<AtomicBool>,
     vitals: Vec<Arc<Vitals>>,
     metrics: MetricsHandle,
 ) -> Probes {
-    let reachable = Arc::new(AtomicBool::new(true));
-    actix::spawn(watch_database(db.clone(), reachable.clone()));
+    let (readiness, edge) = (watch.clone(), watch.clone());
     let upkeep = metrics.clone();
     actix::spawn(async move {
         loop {
@@ -278,7 +316,7 @@ fn probes(
         if draining.load(Ordering::Acquire) {
             reasons.push("draining".to_owned());
         }
-        if !reachable.load(Ordering::Acquire) {
+        if !readiness.is_ready() {
             reasons.push("database".to_owned());
         }
         // An actor that was given up comes back only with the process.
@@ -286,17 +324,9 @@ fn probes(
         reasons.extend(down.map(|vitals| format!("{} is down", vitals.name())));
         if reasons.is_empty() { Readiness::Ready } else { Readiness::NotReady(reasons) }
     };
-    Probes { ready: Arc::new(ready), metrics: Arc::new(move || metrics.render()) }
-}
-
-/// Keeps `reachable` true while the database answers (rule D18: the pool dead for five seconds).
-async fn watch_database(db: Db, reachable: Arc<AtomicBool>) {
-    let mut last_good = Instant::now();
-    loop {
-        tokio::time::sleep(PROBE_EVERY).await;
-        if matches!(tokio::time::timeout(PROBE_EVERY, db.ping()).await, Ok(Ok(()))) {
-            last_good = Instant::now();
-        }
-        reachable.store(last_good.elapsed() < Duration::from_secs(5), Ordering::Release);
+    Probes {
+        ready: Arc::new(ready),
+        database: Arc::new(move || edge.answers()),
+        metrics: Arc::new(move || metrics.render()),
     }
 }

@@ -1,5 +1,7 @@
-//! The command line. Exit codes: 0 good, 1 the check failed, 2 usage or configuration.
+//! The command line. Exit codes: 0 good, 1 the check failed, 2 usage or configuration, 3 stopped
+//! before all that was begun was finished.
 
+use crate::edge::EdgeArgs;
 use crate::{audit_command, bank_command, demo, replay_command, serve};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -7,9 +9,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use store::DatabaseUrl;
 
+const EXIT_CODES: &str = "Exit codes: 0 good, 1 the check failed, 2 usage or configuration, 3 a \
+                          server was stopped before all that was begun was finished.";
+
 /// An order-processing back end: orders, stock and payments that are never wrong.
 #[derive(Parser)]
 #[command(name = "orderly", version, args_conflicts_with_subcommands = true)]
+#[command(after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -94,6 +100,19 @@ pub(crate) struct ServeArgs {
     /// Secret key for the payment provider.
     #[arg(long, env = "ORDERLY_PAYMENTS_KEY", hide_env_values = true)]
     pub(crate) payments_key: Option<String>,
+    /// Secrets with which the payment provider signs its events to /v1/webhooks/payments; several,
+    /// separated by commas, while one replaces the other [default: events are refused].
+    #[arg(
+        long,
+        env = "ORDERLY_PAYMENTS_WEBHOOK_SECRET",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pub(crate) payments_webhook_secret: Vec<String>,
+    /// What is done when money is to be taken that was held, and the hold has lapsed: charge the same
+    /// means of payment again, or give up.
+    #[arg(long, env = "ORDERLY_LAPSED_AUTHORIZATION", value_enum, default_value = "reauthorize")]
+    pub(crate) lapsed_authorization: LapsedAuthorization,
     /// A fixed first admin key, at least 16 characters [default: made at the first start and kept
     /// in DATA_DIR/admin.key]. Nodes of one shop share it.
     #[arg(long, env = "ORDERLY_ADMIN_KEY", hide_env_values = true)]
@@ -104,11 +123,41 @@ pub(crate) struct ServeArgs {
     /// Order lanes, 1 to 8 [default: 2 on Postgres, 1 on SQLite].
     #[arg(long, env = "ORDERLY_LANES")]
     pub(crate) lanes: Option<usize>,
+    /// Seconds after which an order whose payment is still unknown gives its goods to others.
+    #[arg(long, env = "ORDERLY_PAYMENT_EXPIRY_SECS", default_value = "900")]
+    pub(crate) payment_expiry_secs: u64,
+    /// Days for which a request that comes again gets the same answer again. (The key of an order
+    /// never makes a second one, however late.)
+    #[arg(long, env = "ORDERLY_ANSWERS_KEPT_DAYS", default_value = "30",
+          value_parser = clap::value_parser!(u64).range(1..=3650))]
+    pub(crate) answers_kept_days: u64,
+    /// Age in seconds from which an order or operation that stands still is looked into.
+    #[arg(long, env = "ORDERLY_RECOVER_AFTER_SECS", default_value = "10")]
+    pub(crate) recover_after_secs: u64,
+    /// Seconds between two looks for what stands still. A node that is gone is missed after three.
+    #[arg(long, env = "ORDERLY_RECOVER_EVERY_SECS", default_value = "5",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) recover_every_secs: u64,
+    /// Seconds between two audits of the books; a large shop's audits rest for longer.
+    #[arg(long, env = "ORDERLY_AUDIT_EVERY_SECS", default_value = "60",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) audit_every_secs: u64,
+    #[command(flatten)]
+    pub(crate) edge: EdgeArgs,
     /// Seconds to keep serving after a termination signal, while load balancers notice.
     #[arg(long, env = "ORDERLY_DRAIN_DELAY_SECS", default_value = "5")]
     pub(crate) drain_delay_secs: u64,
     #[command(flatten)]
     pub(crate) logs: LogArgs,
+}
+
+/// What is done about a hold that has lapsed.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum LapsedAuthorization {
+    /// Charge the same means of payment again.
+    Reauthorize,
+    /// Take nothing, and say so.
+    Refuse,
 }
 
 /// How a command ended well or badly, short of an error.
@@ -118,6 +167,9 @@ pub(crate) enum Verdict {
     Good,
     /// The check that the command makes has failed.
     Failed,
+    /// A server was stopped before all that was begun was finished: by a second signal, or because
+    /// it took too long. Nothing is lost; the next start finds and finishes it.
+    Unfinished,
 }
 
 /// The program: reads the command line and the environment, runs, and says how it went.
@@ -138,6 +190,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(Verdict::Good) => ExitCode::SUCCESS,
         Ok(Verdict::Failed) => ExitCode::from(1),
+        Ok(Verdict::Unfinished) => ExitCode::from(3),
         Err(error) => {
             eprintln!("orderly: {error:#}");
             ExitCode::from(2)

@@ -1,8 +1,9 @@
 //! `orderly demo`: everything in a fresh directory, 2,000 real baskets, and the books.
 
-use crate::app::App;
+use crate::app::{App, Ended};
 use crate::audit_command;
-use crate::cli::{LogArgs, LogStyle, ServeArgs, StoreArgs, Verdict};
+use crate::cli::{LapsedAuthorization, LogArgs, LogStyle, ServeArgs, StoreArgs, Verdict};
+use crate::edge::EdgeArgs;
 use crate::replay::{self, ReplayOptions, ReplayReport};
 use crate::serve::init_logs;
 use crate::signals::asked_to_stop;
@@ -65,8 +66,10 @@ pub(crate) fn run(args: DemoArgs) -> Result<Verdict> {
             println!("\nStill serving. Ctrl-C ends the demo and removes its directory.");
             asked_to_stop().await?;
         }
-        app.stop(Duration::ZERO).await?;
-        Ok(verdict)
+        match app.stop(Duration::ZERO).await {
+            Ended::Finished => Ok(verdict),
+            Ended::Unfinished(why) => bail!("the demo did not end in order: {why}"),
+        }
     })
 }
 
@@ -77,9 +80,17 @@ fn settings(args: &DemoArgs, directory: &Path, logs: LogArgs) -> ServeArgs {
         store: StoreArgs { data_dir: directory.to_owned(), database_url: None },
         payments_url: None,
         payments_key: None,
+        payments_webhook_secret: Vec::new(),
+        lapsed_authorization: LapsedAuthorization::Reauthorize,
         admin_key: None,
         workers: None,
         lanes: None,
+        payment_expiry_secs: 900,
+        answers_kept_days: 30,
+        recover_after_secs: 10,
+        recover_every_secs: 5,
+        audit_every_secs: 60,
+        edge: EdgeArgs::default(),
         drain_delay_secs: 0,
         logs,
     }

@@ -6,10 +6,12 @@ mod audit_command;
 mod bank_command;
 mod cli;
 mod demo;
+mod edge;
 mod keys;
 pub mod replay;
 mod replay_command;
 mod serve;
 mod signals;
+mod watch;
 
 pub use cli::main;

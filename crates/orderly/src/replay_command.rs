@@ -50,6 +50,11 @@ pub(crate) struct ReplayArgs {
     /// Orders: NDJSON, plain or gzip.
     #[arg(long)]
     orders: PathBuf,
+    /// Cancellations to give back after the orders: NDJSON in the form of the orders, a credit note
+    /// a line. Each is placed on orders of the same customer and SKU, as far as there are any; these
+    /// are shipped, the units returned to the shelf, and what was paid for them refunded.
+    #[arg(long)]
+    returns: Option<PathBuf>,
     /// Figures that the books must show [default: expected.json beside the orders, if it is there].
     #[arg(long)]
     expected: Option<PathBuf>,
@@ -79,7 +84,10 @@ pub(crate) struct ReplayArgs {
 /// Replays and compares.
 pub(crate) fn run(args: ReplayArgs) -> Result<Verdict> {
     let api_key = args.server.key()?;
-    let dataset = Dataset::open(&args.products, &args.stock, &args.orders)?;
+    let mut dataset = Dataset::open(&args.products, &args.stock, &args.orders)?;
+    if let Some(returns) = &args.returns {
+        dataset = dataset.with_returns(returns)?;
+    }
     let expected = expected(&args)?;
     let run_id = match args.run_id {
         Some(run_id) => run_id,

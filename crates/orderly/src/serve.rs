@@ -1,9 +1,9 @@
 //! `orderly serve` and `orderly migrate`.
 
-use crate::app::App;
+use crate::app::{App, Ended};
 use crate::cli::{LogArgs, LogStyle, ServeArgs, StoreArgs, Verdict};
 use crate::keys::ADMIN_KEY_FILE;
-use crate::signals::asked_to_stop;
+use crate::signals::Signals;
 use anyhow::Result;
 use std::time::Duration;
 use store::{Db, StoreConfig};
@@ -16,17 +16,31 @@ pub(crate) fn run(args: ServeArgs) -> Result<Verdict> {
     telemetry::describe(telemetry::METRICS);
     actix::System::new().block_on(async move {
         let app = App::start(&args, metrics).await?;
+        let mut signals = Signals::listen()?;
         greet(&app, &args);
-        asked_to_stop().await?;
+        signals.next().await;
         tracing::info!(event = "draining", "asked to stop; finishing what was begun");
         let drain_delay = Duration::from_secs(args.drain_delay_secs);
-        tokio::select! {
-            stopped = app.stop(drain_delay) => stopped?,
-            // A second signal: stop at once. Starting again finds and finishes what was begun.
-            again = asked_to_stop() => again?,
+        let ended = tokio::select! {
+            ended = app.stop(drain_delay) => ended,
+            // A second signal: stop at once, as a crash would. Nothing that was answered is lost,
+            // and starting again finds and finishes what was begun.
+            () = signals.next() => Ended::Unfinished("a second signal"),
+        };
+        match ended {
+            Ended::Finished => {
+                tracing::info!(event = "stopped", "stopped");
+                Ok(Verdict::Good)
+            }
+            Ended::Unfinished(why) => {
+                tracing::warn!(
+                    event = "stopped_unfinished",
+                    why,
+                    "stopped before all was finished"
+                );
+                Ok(Verdict::Unfinished)
+            }
         }
-        tracing::info!(event = "stopped", "stopped");
-        Ok(Verdict::Good)
     })
 }
 

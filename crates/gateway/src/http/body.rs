@@ -1,9 +1,9 @@
 //! JSON bodies: bounded in size and time, read strictly, and refused with the place of the fault.
 
 use crate::problem::{Code, Fault, Problem};
-use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
 use actix_web::http::header::{self, HeaderMap};
+use actix_web::{HttpRequest, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use serde::de::{self, Deserialize, DeserializeOwned, Deserializer};
@@ -17,8 +17,39 @@ use tokio::time::{Instant, timeout_at};
 /// Largest JSON body, and largest line of an NDJSON body, in bytes.
 pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
 
-/// How long a body may take to arrive. actix's own limit ends with the head of the request.
+/// How long a body may take to arrive if nothing else is said, and the line of a stream.
 pub(crate) const BODY_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// A body that is slower than this is given up before its time is over: bytes per second. A modem
+/// of 1990 was faster.
+const BYTES_PER_SECOND_MIN: u64 = 256;
+
+/// How long a body may take, as application data. What arrives slowly has less time than what
+/// arrives well: a part of it, and as long as it keeps [`BYTES_PER_SECOND_MIN`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyTime {
+    whole: Duration,
+    /// For the first byte, and for pauses.
+    grace: Duration,
+}
+
+impl BodyTime {
+    pub(crate) fn new(whole: Duration) -> Self {
+        Self { whole, grace: whole / 2 }
+    }
+
+    fn of(request: &HttpRequest) -> Self {
+        let given = request.app_data::<web::Data<Self>>();
+        given.map_or(Self::new(BODY_TIME_MAX), |given| *given.as_ref())
+    }
+
+    /// How long a body may go on of which so many bytes are there.
+    fn for_bytes(self, arrived: usize) -> Duration {
+        let arrived = u64::try_from(arrived).unwrap_or(u64::MAX);
+        let earned = Duration::from_secs(arrived / BYTES_PER_SECOND_MIN);
+        self.grace.saturating_add(earned).min(self.whole)
+    }
+}
 
 const JSON: &[&str] = &["application/json"];
 const NDJSON: &[&str] = &[
@@ -38,12 +69,36 @@ pub(crate) async fn json<T: DeserializeOwned>(
     payload: impl Stream<Item = Result<Bytes, PayloadError>>,
 ) -> Result<T, Problem> {
     check_media_type(request.headers(), JSON)?;
+    parse(&raw(request, payload).await?)
+}
+
+/// Like [`json`], where no body at all stands for `T::default()`.
+///
+/// # Errors
+/// As [`json`].
+pub(crate) async fn json_or_nothing<T: DeserializeOwned + Default>(
+    request: &HttpRequest,
+    payload: impl Stream<Item = Result<Bytes, PayloadError>>,
+) -> Result<T, Problem> {
+    check_media_type(request.headers(), JSON)?;
+    let body = raw(request, payload).await?;
+    if body.is_empty() { Ok(T::default()) } else { parse(&body) }
+}
+
+/// Reads the whole body as it is.
+///
+/// # Errors
+/// `PAYLOAD_TOO_LARGE`, `REQUEST_TIMEOUT`, `INVALID_BODY`.
+pub(crate) async fn raw(
+    request: &HttpRequest,
+    payload: impl Stream<Item = Result<Bytes, PayloadError>>,
+) -> Result<Bytes, Problem> {
     let declared = request.headers().get(header::CONTENT_LENGTH);
     let declared = declared.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > BODY_BYTES_MAX) {
         return Err(too_large());
     }
-    parse(&collect(payload, Instant::now() + BODY_TIME_MAX).await?)
+    collect(payload, BodyTime::of(request)).await
 }
 
 /// Refuses a body that is not newline-delimited JSON.
@@ -81,11 +136,13 @@ fn check_media_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Proble
 
 async fn collect(
     payload: impl Stream<Item = Result<Bytes, PayloadError>>,
-    deadline: Instant,
+    time: BodyTime,
 ) -> Result<Bytes, Problem> {
+    let began = Instant::now();
     let mut payload = pin!(payload);
     let mut body = BytesMut::new();
     loop {
+        let deadline = began + time.for_bytes(body.len());
         let next = timeout_at(deadline, payload.next()).await.map_err(|_| too_slow())?;
         let Some(chunk) = next else { break };
         let chunk = chunk.map_err(broken_off)?;
@@ -103,7 +160,7 @@ pub(crate) fn too_large() -> Problem {
 }
 
 pub(crate) fn too_slow() -> Problem {
-    Problem::new(Code::RequestTimeout, "The body did not arrive within 10 seconds.")
+    Problem::new(Code::RequestTimeout, "The body did not arrive in time.")
 }
 
 pub(crate) fn broken_off(error: PayloadError) -> Problem {
@@ -317,24 +374,49 @@ mod tests {
         assert!(!check("content-encoding", "gzip"));
     }
 
+    const TIME: BodyTime =
+        BodyTime { whole: Duration::from_secs(10), grace: Duration::from_secs(5) };
+
     #[actix_web::test]
     async fn size_is_bounded_without_a_declared_length() {
         let chunk = Bytes::from(vec![b' '; BODY_BYTES_MAX / 2]);
         let two = stream::iter(vec![Ok(chunk.clone()), Ok(chunk.clone())]);
-        let later = Instant::now() + BODY_TIME_MAX;
-        assert_eq!(collect(two, later).await.expect("fits").len(), BODY_BYTES_MAX);
+        assert_eq!(collect(two, TIME).await.expect("fits").len(), BODY_BYTES_MAX);
         let three = stream::iter(vec![Ok(chunk.clone()), Ok(chunk), Ok(Bytes::from_static(b" "))]);
-        assert_eq!(collect(three, later).await.expect_err("large").code(), Code::PayloadTooLarge);
+        assert_eq!(collect(three, TIME).await.expect_err("large").code(), Code::PayloadTooLarge);
     }
 
     #[actix_web::test]
     async fn a_body_that_never_ends_is_given_up() {
         let first = stream::iter(vec![Ok(Bytes::from_static(b"{"))]);
         let never = first.chain(stream::pending());
-        let problem = collect(never, Instant::now()).await.expect_err("too slow");
+        tokio::time::pause();
+        let began = Instant::now();
+        let problem = collect(never, TIME).await.expect_err("too slow");
+        assert_eq!(began.elapsed().as_secs(), 5);
         assert_eq!(problem.code(), Code::RequestTimeout);
         let broken = stream::iter(vec![Err(PayloadError::Incomplete(None))]);
-        let problem = collect(broken, Instant::now() + BODY_TIME_MAX).await.expect_err("broken");
+        let problem = collect(broken, TIME).await.expect_err("broken");
         assert_eq!(problem.code(), Code::InvalidBody);
+    }
+
+    #[actix_web::test]
+    async fn a_body_that_comes_too_slowly_is_given_up() {
+        tokio::time::pause();
+        let by_the_second = |bytes: usize| {
+            stream::iter(0..).then(move |_| async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Ok(Bytes::from(vec![b' '; bytes]))
+            })
+        };
+        for (bytes, seconds) in [(1, 5), (100, 6), (256, 10), (100_000, 10)] {
+            let began = Instant::now();
+            let problem = collect(by_the_second(bytes), TIME).await.expect_err("too slow");
+            assert_eq!(problem.code(), Code::RequestTimeout, "{bytes}");
+            assert_eq!(began.elapsed().as_secs(), seconds, "{bytes}");
+        }
+        // Ten parts of a hundred thousand bytes are there in time.
+        let parts = by_the_second(100_000).take(9);
+        assert_eq!(collect(parts, TIME).await.expect("in time").len(), 900_000);
     }
 }

@@ -1,10 +1,14 @@
 //! The edge of the server, where every request comes in and every answer goes out: its trace, its
 //! span, its log line and its metric; panics become answers, and errors get their final form.
 
+use crate::admission::FromMemory;
+use crate::http::bodies::{Announced, Held};
+use crate::limits::Told;
+use crate::listener::Working;
 use crate::problem::{Code, Problem};
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, StatusCode, header};
+use actix_web::http::{ConnectionType, Method, StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 use actors::TraceId;
@@ -12,6 +16,7 @@ use domain::IdSource;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{Span, field};
@@ -20,6 +25,24 @@ use uuid::Uuid;
 
 /// Header of every answer.
 const TRACE_ID: header::HeaderName = header::HeaderName::from_static("x-trace-id");
+
+/// Says of an answer that it comes from memory, and what is away.
+const DEGRADED: header::HeaderName = header::HeaderName::from_static("x-degraded");
+
+/// Whether the server is about to stop, as application data: clients are told to connect anew,
+/// elsewhere.
+#[derive(Clone, Default)]
+pub(crate) struct Draining(Arc<AtomicBool>);
+
+impl Draining {
+    pub(crate) fn begin(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
 
 /// The source of trace ids, as application data.
 pub(crate) struct TraceIds(pub(crate) Arc<dyn IdSource>);
@@ -81,11 +104,16 @@ pub(crate) fn route(request: &HttpRequest) -> Option<Arc<str>> {
 
 /// The middleware.
 pub(crate) async fn edge(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let began = Instant::now();
+    let working = Working::begin(&request);
     let method = request.method().clone();
+    if method == Method::HEAD {
+        // What GET would answer, without its body.
+        request.head_mut().method = Method::GET;
+    }
     let arrival = request.extensions().get::<Arrival>().cloned();
     let (trace_id, route) = arrival
         .map_or((TraceId::new(Uuid::nil()), None), |arrival| (arrival.trace_id, arrival.route));
@@ -96,7 +124,7 @@ pub(crate) async fn edge(
         Ok(Ok(response)) => {
             let response = finish(response, &trace_id);
             note(&method, route, response.status(), began.elapsed());
-            Ok(response)
+            Ok(response.map_body(|_, body| deliver(body, &method, working)))
         }
         // The request is lost with its handler, so the answer is made from the error alone.
         Ok(Err(error)) => {
@@ -110,6 +138,16 @@ pub(crate) async fn edge(
             tracing::error!(event = "handler_panicked", panic = actors::panic_message(&*panic));
             Err(give_up(Problem::internal(), trace_id, &method, route, began))
         }
+    }
+}
+
+/// The body as it is sent.
+fn deliver(body: BoxBody, method: &Method, working: Option<Working>) -> BoxBody {
+    match (working, body.size()) {
+        _ if *method == Method::HEAD => Announced(body.size()).boxed(),
+        // Its work goes on while it is sent.
+        (Some(working), BodySize::Stream) => Held::new(body, working).boxed(),
+        _ => body,
     }
 }
 
@@ -133,7 +171,27 @@ fn finish(response: ServiceResponse<BoxBody>, trace_id: &str) -> ServiceResponse
         None => response,
     };
     put_headers(response.response_mut(), trace_id);
+    put_circumstances(&mut response);
     response
+}
+
+/// Tells of the circumstances of an answer: the client's quota, what is away, and that the server
+/// is about to stop.
+fn put_circumstances(response: &mut ServiceResponse<BoxBody>) {
+    let told = response.request().extensions().get::<Told>().copied();
+    let is_from_memory = response.request().extensions().contains::<FromMemory>();
+    let draining = response.request().app_data::<web::Data<Draining>>();
+    let is_draining = draining.is_some_and(|draining| draining.has_begun());
+    let headers = response.response_mut().headers_mut();
+    if let Some(told) = told {
+        told.put(headers);
+    }
+    if is_from_memory {
+        headers.insert(DEGRADED, header::HeaderValue::from_static("database"));
+    }
+    if is_draining {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
 }
 
 /// The problem that takes the place of an answer, if it is an error that is not one yet.

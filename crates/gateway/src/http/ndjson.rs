@@ -4,7 +4,7 @@
 //! answers; so memory stays bounded whatever the length of the stream. A broken line is answered
 //! as such and harms no other.
 
-use crate::http::body::{BODY_BYTES_MAX, broken_off, too_large};
+use crate::http::body::{BODY_BYTES_MAX, BODY_TIME_MAX, broken_off, too_large};
 use crate::problem::{Code, Problem};
 use actix_web::error::PayloadError;
 use actix_web::{HttpResponse, rt};
@@ -16,11 +16,16 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 /// How long a stream may be silent before it is ended.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
+
+/// How long one line may take to arrive once it has begun, not counting the time in which nobody
+/// asks for more of it.
+const LINE_TIME_MAX: Duration = BODY_TIME_MAX;
 
 /// How long a client may leave its answers unread before the stream is given up.
 const UNREAD_MAX: Duration = Duration::from_secs(30);
@@ -50,12 +55,38 @@ pub(crate) struct Lines<S> {
     /// The present line is too long: pass over it.
     skipping: bool,
     ended: bool,
+    /// How long nothing has arrived, as far as it was waited for.
+    silent: Duration,
+    /// How long the rest of the present line was waited for.
+    unfinished: Duration,
+}
+
+/// Adds up how long something was waited for, also when the waiting is broken off.
+struct Waiting<'a> {
+    since: Instant,
+    totals: [&'a mut Duration; 2],
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let waited = self.since.elapsed();
+        self.totals.iter_mut().for_each(|total| **total += waited);
+    }
 }
 
 impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Lines<S> {
     pub(crate) fn new(source: S) -> Self {
         let buffer = BytesMut::new();
-        Self { source, buffer, scanned: 0, number: 0, skipping: false, ended: false }
+        Self {
+            source,
+            buffer,
+            scanned: 0,
+            number: 0,
+            skipping: false,
+            ended: false,
+            silent: Duration::ZERO,
+            unfinished: Duration::ZERO,
+        }
     }
 
     /// The next line that is not empty; `None` at the end. Nothing is lost when the future is
@@ -68,16 +99,37 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Lines<S> {
             if self.ended {
                 return None;
             }
-            match timeout(SILENCE_MAX, self.source.next()).await {
-                Ok(Some(Ok(chunk))) => self.take(&chunk),
+            match self.chunk().await {
+                Ok(Some(Ok(chunk))) => {
+                    self.silent = Duration::ZERO;
+                    self.take(&chunk);
+                }
                 Ok(Some(Err(error))) => return Some(self.end_with(broken_off(error))),
                 Ok(None) => self.ended = true,
                 Err(_) => {
-                    let silent = "Nothing arrived for 10 seconds. The stream ends here.";
-                    return Some(self.end_with(Problem::new(Code::RequestTimeout, silent)));
+                    let slow = if self.silent >= SILENCE_MAX {
+                        "Nothing arrived for 10 seconds. The stream ends here."
+                    } else {
+                        "A line took more than 10 seconds to arrive. The stream ends here."
+                    };
+                    return Some(self.end_with(Problem::new(Code::RequestTimeout, slow)));
                 }
             }
         }
+    }
+
+    /// What arrives next, if it arrives in time.
+    async fn chunk(&mut self) -> Result<Option<Result<Bytes, PayloadError>>, Elapsed> {
+        if self.buffer.is_empty() && !self.skipping {
+            self.unfinished = Duration::ZERO;
+        }
+        let mut left = SILENCE_MAX.saturating_sub(self.silent);
+        if !self.buffer.is_empty() || self.skipping {
+            left = left.min(LINE_TIME_MAX.saturating_sub(self.unfinished));
+        }
+        let totals = [&mut self.silent, &mut self.unfinished];
+        let _waiting = Waiting { since: Instant::now(), totals };
+        timeout(left, self.source.next()).await
     }
 
     fn take(&mut self, chunk: &[u8]) {
@@ -126,6 +178,7 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Lines<S> {
 
     fn finished(&mut self, line: BytesMut) -> Option<Line> {
         self.scanned = 0;
+        self.unfinished = Duration::ZERO;
         self.number += 1;
         if line.trim_ascii().is_empty() {
             return None;

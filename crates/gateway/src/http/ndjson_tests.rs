@@ -63,6 +63,40 @@ async fn a_silent_stream_ends_with_an_error_line() {
     assert_eq!(read(silent).await, vec![ok(1, "a"), (2, Err(Code::RequestTimeout))]);
 }
 
+/// Gives `bytes`, one in every `every`, with the time that passed before each.
+fn trickle(bytes: &'static [u8], every: Duration) -> impl Stream<Item = Chunk> + Unpin {
+    Box::pin(stream::iter(bytes.chunks(1)).then(move |byte| async move {
+        tokio::time::sleep(every).await;
+        Ok(Bytes::from_static(byte))
+    }))
+}
+
+#[actix_web::test]
+async fn a_line_that_trickles_in_ends_the_stream_and_slow_lines_do_not() {
+    tokio::time::pause();
+    let trickling = trickle(b"abcdefghijklmnop\n", Duration::from_secs(1));
+    let first = source(&["a\n"]).chain(trickling);
+    assert_eq!(read(first).await, vec![ok(1, "a"), (2, Err(Code::RequestTimeout))]);
+    // Each line takes eight seconds, and all of them half a minute.
+    let slow = trickle(b"a\nb\nc\nd\n", Duration::from_secs(4));
+    assert_eq!(read(slow).await, vec![ok(1, "a"), ok(2, "b"), ok(3, "c"), ok(4, "d")]);
+}
+
+#[actix_web::test]
+async fn broken_off_waiting_counts_and_time_in_which_nobody_waits_does_not() {
+    tokio::time::pause();
+    let mut lines = Lines::new(source(&["a"]).chain(stream::pending()));
+    for _ in 0..3 {
+        assert!(timeout(Duration::from_secs(3), lines.next()).await.is_err());
+        tokio::time::advance(Duration::from_secs(60)).await;
+    }
+    let began = Instant::now();
+    let line = lines.next().await.expect("an end");
+    assert_eq!(line.content.expect_err("too slow").code(), Code::RequestTimeout);
+    // One of ten seconds was left; timers are good to a millisecond.
+    assert!(began.elapsed().as_millis().abs_diff(1_000) < 10, "{:?}", began.elapsed());
+}
+
 #[test]
 fn outcomes_are_lines_of_json() {
     assert_eq!(

@@ -14,7 +14,7 @@ pub(crate) const LIMIT_DEFAULT: i64 = 20;
 pub(crate) const LIMIT_MAX: i64 = 100;
 
 /// Longest value of a parameter, in bytes.
-const VALUE_BYTES_MAX: usize = 500;
+pub(crate) const VALUE_BYTES_MAX: usize = 500;
 
 /// The parameters of one request, in order of their names.
 #[derive(Debug)]

@@ -27,6 +27,11 @@ struct Declined<'a> {
     decline_code: &'a str,
 }
 
+#[derive(Serialize)]
+struct Cancelled {
+    order_id: OrderId,
+}
+
 /// How the state of an order is told to the client that placed it. Pure: the answer is stored in
 /// the transaction that makes it true, and replayed byte for byte.
 #[must_use]
@@ -57,6 +62,12 @@ pub fn render_order_answer(order: &Order, outcome: &Outcome<'_>, trace_id: &str)
             let details = Declined { order_id: order.id, decline_code: code };
             let body = ProblemBody::new(Code::PaymentDeclined, message, details, trace_id);
             refused(Code::PaymentDeclined, body.json())
+        }
+        Outcome::Cancelled => {
+            let message = "The order was cancelled before its payment was known.";
+            let details = Cancelled { order_id: order.id };
+            let body = ProblemBody::new(Code::OrderCancelled, message, details, trace_id);
+            refused(Code::OrderCancelled, body.json())
         }
     }
 }
@@ -108,8 +119,12 @@ pub(crate) fn respond(answer: Answer, replayed: bool) -> HttpResponse {
 /// The outcome of a line of a stream out of a kept answer; `name` is the member that holds what
 /// was made.
 pub(crate) fn line(number: u64, answer: &Answer, name: &str) -> String {
-    let name = if answer.status >= 400 { "error" } else { name };
-    good_line(number, answer.status, name, &answer.body)
+    good_line(number, answer.status, member(answer.status, name), &answer.body)
+}
+
+/// The member of a line that holds what is told under `status`.
+const fn member(status: u16, name: &str) -> &str {
+    if status >= 400 { "error" } else { name }
 }
 
 /// What a service made of one entry of a chunk: status and JSON, or why it refused.
@@ -138,7 +153,7 @@ pub(crate) async fn chunk<T>(
         match call(good).await {
             Ok(entries) => told.extend(numbers.into_iter().zip(entries).map(|(number, entry)| {
                 let line = match entry {
-                    Ok((status, json)) => good_line(number, status, name, &json),
+                    Ok((status, json)) => good_line(number, status, member(status, name), &json),
                     Err(problem) => bad_line(number, &problem, trace_id),
                 };
                 (number, line)
@@ -156,4 +171,4 @@ pub(crate) async fn chunk<T>(
 
 #[cfg(test)]
 #[path = "answers_tests.rs"]
-mod tests;
+pub(crate) mod tests;

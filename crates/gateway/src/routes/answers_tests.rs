@@ -2,13 +2,13 @@
 
 use super::*;
 use domain::{
-    Amounts, Capture, Currency, CustomerId, Line, OrderStatus, PaymentId, PaymentStatus,
+    Amounts, Capture, Currency, CustomerId, Goods, Line, OrderStatus, PaymentId, PaymentStatus,
     PaymentSummary, Sku, Timestamp,
 };
 use serde_json::json;
 use uuid::Uuid;
 
-fn order() -> Order {
+pub(crate) fn order() -> Order {
     let metadata = json!({"channel": "web", "b": [1.5, null]});
     Order {
         id: OrderId(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001)),
@@ -25,6 +25,7 @@ fn order() -> Order {
             quantity_shipped: 0,
             quantity_cancelled: 0,
             quantity_returned: 0,
+            quantity_refunded: 0,
         }],
         amounts: Amounts {
             subtotal: 398,
@@ -44,6 +45,8 @@ fn order() -> Order {
             decline_code: None,
         },
         metadata: metadata.as_object().cloned().unwrap_or_default(),
+        cancel_requested: None,
+        goods: Goods::Held,
         created_at: Timestamp::from_micros(1_767_323_045_678_901),
         updated_at: Timestamp::from_micros(1_767_323_046_000_000),
         version: 2,
@@ -118,6 +121,23 @@ fn a_declined_payment_is_told_with_402() {
             r#""status":402,"code":"PAYMENT_DECLINED","#,
             r#""message":"The payment was declined. The goods are free again.","#,
             r#""details":{"order_id":"01900000-0000-7000-8000-000000000001","decline_code":"expired_card"},"#,
+            r#""trace_id":"0af7","retryable":false}"#
+        )
+    );
+}
+
+#[test]
+fn a_cancelled_order_is_told_with_409() {
+    let answer = render_order_answer(&order(), &Outcome::Cancelled, "0af7");
+    assert_eq!((answer.status, answer.location), (409, None));
+    assert_eq!(answer.etag.as_deref(), Some("\"v2\""));
+    assert_eq!(
+        answer.body,
+        concat!(
+            r#"{"type":"urn:orderly:problem:order-cancelled","title":"The order was cancelled","#,
+            r#""status":409,"code":"ORDER_CANCELLED","#,
+            r#""message":"The order was cancelled before its payment was known.","#,
+            r#""details":{"order_id":"01900000-0000-7000-8000-000000000001"},"#,
             r#""trace_id":"0af7","retryable":false}"#
         )
     );

@@ -16,8 +16,8 @@ use domain::CustomerId;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-const TEXT_LENGTH_MAX: usize = 200;
-const EMAIL_LENGTH_MAX: usize = 254;
+pub(super) const TEXT_LENGTH_MAX: usize = 200;
+pub(super) const EMAIL_LENGTH_MAX: usize = 254;
 
 /// A customer to be made.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -11,13 +11,17 @@ use utoipa::openapi::path::HttpMethod;
 pub(crate) struct Methods(HashMap<String, String>);
 
 impl Methods {
-    /// The methods as the document has them, and GET for each of `undocumented`.
+    /// The methods as the document has them, and GET for each of `undocumented`. Whatever can be
+    /// got can be asked for with HEAD.
     pub(crate) fn of(document: &OpenApi, undocumented: &[&str]) -> Self {
         let mut methods: HashMap<String, String> =
-            undocumented.iter().map(|path| ((*path).to_owned(), "GET".to_owned())).collect();
+            undocumented.iter().map(|path| ((*path).to_owned(), "GET, HEAD".to_owned())).collect();
         for (path, item) in &document.paths.paths {
-            let all: BTreeSet<&str> =
+            let mut all: BTreeSet<&str> =
                 operations(item).into_iter().map(|(method, _)| method).collect();
+            if all.contains("GET") {
+                all.insert("HEAD");
+            }
             methods.insert(path.clone(), all.into_iter().collect::<Vec<_>>().join(", "));
         }
         Self(methods)

@@ -3,7 +3,12 @@
 pub(crate) mod answers;
 mod audit;
 mod customers;
+mod dead_letters;
 mod fallback;
+mod keys;
+mod life;
+pub(crate) mod life_answers;
+mod life_body;
 mod order_batch;
 mod order_body;
 mod orders;
@@ -11,7 +16,12 @@ mod payments;
 pub(crate) mod probes;
 mod products;
 mod recommendations;
+pub(crate) mod shapes;
 mod stock;
+mod stock_locations;
+mod stock_movements;
+mod timeline;
+mod webhooks;
 
 #[cfg(test)]
 pub(crate) use fallback::operations;
@@ -25,7 +35,12 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(orders::place_order)
         .service(orders::list_orders)
         .service(orders::get_order)
-        .service(orders::list_order_events)
+        .service(timeline::list_order_events)
+        .service(life::cancel_order)
+        .service(life::ship_order)
+        .service(life::deliver_order)
+        .service(life::refund_order)
+        .service(life::return_order)
         .service(order_batch::place_orders)
         .service(products::put_product)
         .service(products::get_product)
@@ -36,11 +51,22 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(stock::list_stock)
         .service(stock::adjust_stock)
         .service(stock::adjust_stocks)
+        .service(stock_locations::put_stock_location)
+        .service(stock_locations::list_stock_locations)
+        .service(stock_locations::move_stock)
+        .service(stock_movements::list_stock_movements)
         .service(customers::create_customer)
         .service(customers::get_customer)
         .service(customers::list_customers)
         .service(customers::create_customers)
         .service(payments::get_payment)
+        .service(webhooks::take_payment_event)
+        .service(keys::create_key)
+        .service(keys::list_keys)
+        .service(keys::revoke_key)
+        .service(dead_letters::list_dead_letters)
+        .service(dead_letters::redrive_dead_letters)
+        .service(dead_letters::redrive_dead_letter)
         .service(audit::audit)
         .service(probes::livez)
         .service(probes::readyz);

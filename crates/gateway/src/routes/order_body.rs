@@ -18,9 +18,9 @@ pub(crate) const LINES_MAX: usize = 500;
 /// Most lines of an order in a stream, the way of imports.
 pub(crate) const LINES_MAX_IMPORT: usize = 5_000;
 
-const EXTERNAL_REF_LENGTH_MAX: usize = 200;
+pub(super) const EXTERNAL_REF_LENGTH_MAX: usize = 200;
 const METADATA_BYTES_MAX: usize = 16 * 1024;
-const METHOD_LENGTH_MAX: usize = 100;
+pub(super) const METHOD_LENGTH_MAX: usize = 100;
 
 /// The scope that lets a key name prices.
 const PRICE: &str = "orders:price";

@@ -6,7 +6,7 @@ use crate::admission::{Caller, Gate};
 use crate::documents::{ReadProblems, WriteProblems};
 use crate::http::{body, headers, idempotency, query};
 use crate::problem::Problem;
-use crate::views::{self, EventList, EventView, OrderView};
+use crate::views::{self, OrderView};
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use domain::{CustomerId, OrderId, OrderStatus, Timestamp};
@@ -147,6 +147,7 @@ pub(crate) async fn get_order(
         ("external_ref" = Option<String>, Query, description = "Only orders of this name."),
         ("created_after" = Option<String>, Query, description = "Only orders placed after this RFC 3339 time."),
         ("created_before" = Option<String>, Query, description = "Only orders placed before this RFC 3339 time."),
+        ("stuck" = Option<bool>, Query, description = "`true`: only orders that wait for longer than they should, because the provider was not reached or its answer is not known. Not together with other filters."),
         ("limit" = Option<i64>, Query, description = "Rows of a page: 1 to 100, default 20."),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
     ),
@@ -166,6 +167,7 @@ pub(crate) async fn list_orders(
         "external_ref",
         "created_after",
         "created_before",
+        "stuck",
         "limit",
         "cursor",
     ];
@@ -180,6 +182,7 @@ pub(crate) async fn list_orders(
         external_ref: query.get("external_ref").map(str::to_owned),
         created_after: query.read("created_after", time, Timestamp::parse)?,
         created_before: query.read("created_before", time, Timestamp::parse)?,
+        stuck: stuck(&query)?,
     };
     let page = query.page("/v1/orders", &gate.cursors)?;
     let before = page.after(|text| text.parse::<OrderId>().ok())?;
@@ -188,34 +191,19 @@ pub(crate) async fn list_orders(
     Ok(ok(&rows.view::<OrderView<'_>>()))
 }
 
-/// Read the timeline of an order.
-///
-/// Needs the scope `orders:read`.
-#[utoipa::path(
-    tag = "orders",
-    params(("id" = Uuid, Path, description = "The order.")),
-    responses(
-        (status = 200, description = "All events, by version.", body = EventList<'static>),
-        (status = 404, description = "`NOT_FOUND`", body = views::Problem, content_type = "application/problem+json"),
-        ReadProblems,
-    ),
-)]
-#[get("/v1/orders/{id}/events")]
-pub(crate) async fn list_order_events(
-    request: HttpRequest,
-    gate: web::Data<Gate>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Problem> {
-    let caller = gate.admit(&request, "orders:read").await?;
-    let id = order_id(&id)?;
-    let events = caller.read(gate.services.orders.history(id)).await?;
-    if events.is_empty() {
-        return Err(Problem::not_found("order"));
+/// Whether only orders that stand still are asked for. They are found where the work is noted that
+/// is to be done for them, not in the list of orders: so nothing else filters them.
+fn stuck(query: &query::Query) -> Result<bool, Problem> {
+    let expected = "stuck is true or false.";
+    let stuck = query.read("stuck", expected, |text| text.parse().ok())?.unwrap_or(false);
+    let others = ["status", "customer_id", "external_ref", "created_after", "created_before"];
+    match others.into_iter().find(|other| stuck && query.get(other).is_some()) {
+        Some(other) => Err(query::refuse(other, "stuck=true stands without other filters.")),
+        None => Ok(stuck),
     }
-    Ok(ok(&EventList { data: events.iter().map(EventView::from).collect() }))
 }
 
 /// What is no id names no order.
-fn order_id(text: &str) -> Result<OrderId, Problem> {
+pub(super) fn order_id(text: &str) -> Result<OrderId, Problem> {
     text.parse().map_err(|_| Problem::not_found("order"))
 }

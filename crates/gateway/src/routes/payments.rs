@@ -15,7 +15,7 @@ use domain::PaymentId;
     tag = "payments",
     params(("id" = Uuid, Path, description = "The payment.")),
     responses(
-        (status = 200, description = "The payment.", body = PaymentView<'static>),
+        (status = 200, description = "The payment, with what was done with it since.", body = PaymentView<'static>),
         (status = 404, description = "`NOT_FOUND`", body = views::Problem, content_type = "application/problem+json"),
         ReadProblems,
     ),
@@ -29,6 +29,7 @@ pub(crate) async fn get_payment(
     let caller = gate.admit(&request, "payments:read").await?;
     let absent = || Problem::not_found("payment");
     let id: PaymentId = id.parse().map_err(|_| absent())?;
-    let payment = caller.read(gate.services.payments.get(id)).await?.ok_or_else(absent)?;
-    Ok(ok(&PaymentView::from(&payment)))
+    let found = caller.read(gate.services.payments.get_with_operations(id)).await?;
+    let (payment, operations) = found.ok_or_else(absent)?;
+    Ok(ok(&PaymentView::new(&payment, &operations)))
 }

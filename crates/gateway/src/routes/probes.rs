@@ -1,6 +1,7 @@
 //! Is the process alive, and should it get requests?
 
 use super::answers::{ok, with_status};
+use crate::limits::DatabaseProbe;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, web};
 use serde::Serialize;
@@ -16,12 +17,14 @@ pub enum Readiness {
     NotReady(Vec<String>),
 }
 
-/// What the gateway asks the process about itself. Both are called for each request of a probe,
-/// so they must be quick and must not block.
+/// What the gateway asks the process about itself. These are called for each request, so they must
+/// be quick and must not block.
 #[derive(Clone)]
 pub struct Probes {
     /// Whether this node should get requests now.
     pub ready: Arc<dyn Fn() -> Readiness + Send + Sync>,
+    /// Whether the database answers.
+    pub database: DatabaseProbe,
     /// All metrics in the text format of Prometheus.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }

@@ -40,15 +40,17 @@ pub(crate) async fn recommend(
     if gate.services.catalog.snapshot().get(sku.as_str()).is_none() {
         return Err(Problem::not_found("product"));
     }
-    let found = caller.read(gate.services.recommendations.for_product(&sku, limit)).await;
+    let recommendations = &gate.services.recommendations;
+    let read = async { recommendations.for_product(&sku, limit).await.map(Some) };
+    let found = caller.read_or_remember(&request, read, || None).await.unwrap_or_else(|problem| {
+        edge::log(&problem);
+        None
+    });
     Ok(ok(&match found {
-        Ok(found) => RecommendationList {
+        Some(found) => RecommendationList {
             data: found.into_iter().map(RecommendationView::from).collect(),
             degraded: false,
         },
-        Err(problem) => {
-            edge::log(&problem);
-            RecommendationList { data: Vec::new(), degraded: true }
-        }
+        None => RecommendationList { data: Vec::new(), degraded: true },
     }))
 }

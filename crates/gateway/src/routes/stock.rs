@@ -1,6 +1,6 @@
 //! Stock.
 
-use super::answers::{self, Entry, json, ok, render_stock_answer, respond};
+use super::answers::{self, Entry, ok, render_stock_answer, respond};
 use super::products::{path_sku, path_sku_to_write};
 use crate::admission::{Caller, Gate};
 use crate::documents::{ReadProblems, StockOutcome, StreamProblems, WriteProblems};
@@ -9,15 +9,19 @@ use crate::http::idempotency::{fingerprint, optional_key, required_key};
 use crate::http::ndjson::{self, Lines};
 use crate::http::number::WholeNumber;
 use crate::http::query::Query;
-use crate::problem::{Code, Problem};
-use crate::views::{self, StockView};
+use crate::problem::{Code, Fault, Problem};
+use crate::views::{self, StockDetailView, StockView};
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use domain::{AMOUNT_MAX_MINOR, Sku};
-use inventory::{Adjusted, Adjustment};
+use inventory::{Adjustment, LocationName, Outcome, StockView as Level, Verdict};
 use serde::{Deserialize, Serialize};
+use store::answers::Answer;
 use utoipa::ToSchema;
 
-const REASON_LENGTH_MAX: usize = 200;
+pub(super) const REASON_LENGTH_MAX: usize = 200;
+
+/// The place of the location in an adjustment.
+const LOCATION: &str = "/location";
 
 /// Recorded when the client gives no reason.
 const REASON_DEFAULT: &str = "adjustment";
@@ -36,6 +40,9 @@ pub(crate) struct AdjustmentBody {
     /// Why, up to 200 characters; `adjustment` by default.
     #[schema(examples("delivery"))]
     reason: Option<String>,
+    /// At which location; `main` by default.
+    #[schema(examples("north"))]
+    location: Option<String>,
 }
 
 /// An adjustment as a line of a stream.
@@ -56,6 +63,10 @@ struct Canonical<'a> {
     sku: &'a Sku,
     delta: i64,
     reason: &'a str,
+    /// Left out for the main location: what was asked before there were others is the same request
+    /// as ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<&'a str>,
 }
 
 impl AdjustmentBody {
@@ -74,13 +85,16 @@ impl AdjustmentBody {
             faults.add("/delta", "may not be 0");
         }
         faults.check_text(self.reason.as_deref(), REASON_LENGTH_MAX, "/reason");
+        let location = self
+            .location
+            .map_or_else(|| Some(LocationName::main()), |text| faults.location(text, LOCATION));
         faults.finish()?;
-        let (Some(sku), Some(delta)) = (sku, delta) else {
+        let (Some(sku), Some(delta), Some(location)) = (sku, delta, location) else {
             // Whatever is missing was noted above.
             return Err(Problem::internal());
         };
         let reason = self.reason.unwrap_or_else(|| REASON_DEFAULT.to_owned());
-        Ok(Adjustment { sku, delta, reason, request: None })
+        Ok(Adjustment { sku, delta, location, reason, request: None })
     }
 }
 
@@ -89,8 +103,10 @@ impl AdjustmentBody {
 /// A key names a request of one kind: that of an order may name an adjustment too. The path before
 /// it keeps them apart; no key of a client has a space.
 fn once(mut adjustment: Adjustment, caller: &Caller, key: &str, path: &str) -> Adjustment {
-    let Adjustment { sku, delta, reason, .. } = &adjustment;
-    let fingerprint = fingerprint("POST", path, &Canonical { sku, delta: *delta, reason });
+    let Adjustment { sku, delta, location, reason, .. } = &adjustment;
+    let location = (!location.is_main()).then_some(location.as_str());
+    let canonical = Canonical { sku, delta: *delta, reason, location };
+    let fingerprint = fingerprint("POST", path, &canonical);
     adjustment.request = Some((caller.request_key(format!("{path} {key}")), fingerprint));
     adjustment
 }
@@ -99,28 +115,60 @@ async fn adjust(
     gate: &Gate,
     caller: &Caller,
     adjustments: Vec<Adjustment>,
-) -> Result<Vec<Adjusted>, Problem> {
+) -> Result<Vec<Outcome>, Problem> {
     let (inventory, context) = (gate.services.inventory.clone(), caller.context());
-    let adjust = async move { inventory.adjust(adjustments, render_stock_answer, &context).await };
+    let adjust = async move { inventory.adjust(adjustments, render, &context).await };
     caller.write(adjust).await
 }
 
-/// Why an adjustment was refused.
-fn refusal(adjusted: &Adjusted) -> Option<Problem> {
-    match adjusted {
-        Adjusted::Done(_) | Adjusted::Replayed(_) => None,
-        Adjusted::KeyReused => Some(Problem::key_reused()),
-        Adjusted::Insufficient { available } => {
+/// How an adjustment is told. Pure: the answer is stored, and replayed byte for byte.
+fn render(verdict: &Verdict<Level>, trace_id: &str) -> Answer {
+    match verdict {
+        Verdict::Done(level) => render_stock_answer(level),
+        Verdict::Insufficient { available } => {
             let message = format!("Only {available} units are free to be taken.");
-            let problem = Problem::new(Code::InsufficientStock, message);
-            Some(problem.with("available", *available))
+            insufficient(message, *available, trace_id)
         }
-        Adjusted::OutOfRange => {
-            let mut faults = Faults::default();
-            faults.add("/delta", "the stock would leave the range of numbers");
-            faults.finish().err()
-        }
+        Verdict::OutOfRange => out_of_range("/delta", trace_id),
     }
+}
+
+/// `INSUFFICIENT_STOCK`, as it is kept.
+pub(crate) fn insufficient(message: String, available: i64, trace_id: &str) -> Answer {
+    let problem = Problem::new(Code::InsufficientStock, message).with("available", available);
+    kept(&problem, trace_id)
+}
+
+/// `VALIDATION_FAILED` about a number that would lead too far, as it is kept.
+pub(crate) fn out_of_range(pointer: &str, trace_id: &str) -> Answer {
+    let fault = Fault::at(pointer, "the stock would leave the range of numbers");
+    kept(&Problem::invalid(vec![fault]), trace_id)
+}
+
+fn kept(problem: &Problem, trace_id: &str) -> Answer {
+    let body = problem.json(trace_id);
+    Answer { status: problem.code().status(), location: None, etag: None, body }
+}
+
+/// The response to a change of the stock; `pointers` are the places in the body of the locations
+/// that it names.
+pub(crate) fn tell(
+    outcome: Outcome,
+    pointers: &[(LocationName, &str)],
+) -> Result<HttpResponse, Problem> {
+    match outcome {
+        Outcome::Told { answer, replayed } => Ok(respond(answer, replayed)),
+        Outcome::KeyReused => Err(Problem::key_reused()),
+        Outcome::UnknownLocations(unknown) => Err(unknown_locations(&unknown, pointers)),
+    }
+}
+
+fn unknown_locations(unknown: &[LocationName], pointers: &[(LocationName, &str)]) -> Problem {
+    let mut faults = Faults::default();
+    for (_, pointer) in pointers.iter().filter(|(name, _)| unknown.contains(name)) {
+        faults.add(*pointer, "there is no such location");
+    }
+    faults.finish().err().unwrap_or_else(Problem::internal)
 }
 
 /// Adjust the stock of a SKU.
@@ -136,7 +184,7 @@ fn refusal(adjusted: &Adjusted) -> Option<Problem> {
     responses(
         (status = 200, description = "The stock after the adjustment.", body = StockView<'static>,
             headers(("Idempotent-Replayed" = String))),
-        (status = 409, description = "`INSUFFICIENT_STOCK`, with `details.available`; or `IDEMPOTENCY_IN_PROGRESS`.",
+        (status = 409, description = "`INSUFFICIENT_STOCK`, with `details.available`; or `IDEMPOTENCY_IN_PROGRESS`. The former is kept like a success.",
             body = views::Problem, content_type = "application/problem+json"),
         WriteProblems,
     ),
@@ -156,13 +204,10 @@ pub(crate) async fn adjust_stock(
     }
     let adjustment = body.check(Some(path_sku_to_write(&sku)?))?;
     let adjustment = once(adjustment, &caller, &key, "/v1/stock/{sku}/adjustments");
-    let adjusted = adjust(&gate, &caller, vec![adjustment]).await?;
+    let pointers = [(adjustment.location.clone(), LOCATION)];
+    let outcomes = adjust(&gate, &caller, vec![adjustment]).await?;
     // One adjustment in, one outcome out.
-    match adjusted.into_iter().next().ok_or_else(Problem::internal)? {
-        Adjusted::Done(level) => Ok(respond(render_stock_answer(&level), false)),
-        Adjusted::Replayed(answer) => Ok(respond(answer, true)),
-        refused => Err(refusal(&refused).unwrap_or_else(Problem::internal)),
-    }
+    tell(outcomes.into_iter().next().ok_or_else(Problem::internal)?, &pointers)
 }
 
 /// Adjust the stock of many SKUs.
@@ -209,8 +254,8 @@ pub(crate) async fn adjust_stocks(
                     })
                 };
                 let call = async |adjustments| {
-                    let adjusted = adjust(&gate, &caller, adjustments).await?;
-                    Ok(adjusted.into_iter().map(entry).collect())
+                    let outcomes = adjust(&gate, &caller, adjustments).await?;
+                    Ok(outcomes.into_iter().map(entry).collect())
                 };
                 answers::chunk(lines, "stock", &caller.trace_id(), read, call).await
             }
@@ -219,11 +264,14 @@ pub(crate) async fn adjust_stocks(
     }))
 }
 
-fn entry(adjusted: Adjusted) -> Entry {
-    match adjusted {
-        Adjusted::Done(level) => Ok((200, json(&StockView::from(&level)))),
-        Adjusted::Replayed(answer) => Ok((answer.status, answer.body)),
-        refused => Err(refusal(&refused).unwrap_or_else(Problem::internal)),
+fn entry(outcome: Outcome) -> Entry {
+    match outcome {
+        Outcome::Told { answer, .. } => Ok((answer.status, answer.body)),
+        Outcome::KeyReused => Err(Problem::key_reused()),
+        Outcome::UnknownLocations(unknown) => {
+            let pointers: Vec<_> = unknown.iter().map(|name| (name.clone(), LOCATION)).collect();
+            Err(unknown_locations(&unknown, &pointers))
+        }
     }
 }
 
@@ -234,7 +282,7 @@ fn entry(adjusted: Adjusted) -> Entry {
     tag = "stock",
     params(("sku" = String, Path, description = "The SKU.")),
     responses(
-        (status = 200, description = "The stock.", body = StockView<'static>),
+        (status = 200, description = "The stock, and where it lies.", body = StockDetailView<'static>),
         (status = 404, description = "`NOT_FOUND`: the SKU never had stock.", body = views::Problem, content_type = "application/problem+json"),
         ReadProblems,
     ),
@@ -247,9 +295,9 @@ pub(crate) async fn get_stock(
 ) -> Result<HttpResponse, Problem> {
     let caller = gate.admit(&request, "stock:read").await?;
     let sku = path_sku(&sku, "stock")?;
-    let level = caller.read(gate.services.inventory.get(&sku)).await?;
-    let level = level.ok_or_else(|| Problem::not_found("stock"))?;
-    Ok(ok(&StockView::from(&level)))
+    let stock = caller.read(gate.services.inventory.get(&sku)).await?;
+    let stock = stock.ok_or_else(|| Problem::not_found("stock"))?;
+    Ok(ok(&StockDetailView::from(&stock)))
 }
 
 /// List the stock by SKU.
@@ -295,7 +343,9 @@ mod tests {
     fn adjustments_are_checked() {
         let good = check(&json!({"sku": "A", "delta": -3})).expect("a good adjustment");
         assert_eq!((good.delta, good.reason.as_str()), (-3, REASON_DEFAULT));
-        assert!(good.request.is_none());
+        assert!(good.request.is_none() && good.location.is_main());
+        let north = check(&json!({"sku": "A", "delta": 1, "location": "north"})).expect("good");
+        assert_eq!(north.location.as_str(), "north");
         for bad in [
             json!({"sku": "A"}),
             json!({"delta": 1}),
@@ -304,6 +354,8 @@ mod tests {
             json!({"sku": "A", "delta": i64::MAX}),
             json!({"sku": "A", "delta": i64::MIN}),
             json!({"sku": "A", "delta": 1, "reason": ""}),
+            json!({"sku": "A", "delta": 1, "location": ""}),
+            json!({"sku": "A", "delta": 1, "location": " north"}),
         ] {
             assert_eq!(check(&bad).err(), Some(Code::ValidationFailed), "{bad}");
         }
@@ -313,14 +365,41 @@ mod tests {
         }
     }
 
+    fn refused(verdict: &Verdict<Level>) -> (u16, Value) {
+        let answer = render(verdict, "0af7");
+        (answer.status, serde_json::from_str(&answer.body).expect("json"))
+    }
+
     #[test]
-    fn refusals_have_their_codes() {
-        let code = |adjusted| refusal(&adjusted).map(|problem| problem.code());
-        assert_eq!(code(Adjusted::KeyReused), Some(Code::IdempotencyKeyReused));
-        assert_eq!(code(Adjusted::OutOfRange), Some(Code::ValidationFailed));
-        let insufficient = Adjusted::Insufficient { available: 2 };
-        let problem = refusal(&insufficient).expect("a refusal");
-        assert_eq!(problem.code(), Code::InsufficientStock);
-        assert!(problem.json("").contains(r#""details":{"available":2}"#));
+    fn refusals_are_kept_as_whole_problems() {
+        let (status, body) = refused(&Verdict::Insufficient { available: 2 });
+        assert_eq!((status, &body["status"]), (409, &json!(409)));
+        assert_eq!(body["code"], "INSUFFICIENT_STOCK");
+        assert_eq!(
+            (&body["details"], &body["trace_id"]),
+            (&json!({"available": 2}), &json!("0af7"))
+        );
+        let (status, body) = refused(&Verdict::OutOfRange);
+        assert_eq!((status, &body["code"]), (422, &json!("VALIDATION_FAILED")));
+        assert_eq!(body["errors"][0]["pointer"], "/delta");
+    }
+
+    #[test]
+    fn what_is_not_kept_has_its_code() {
+        let main = || LocationName::main();
+        let pointers = [(main(), "/from")];
+        let code = |outcome| tell(outcome, &pointers).expect_err("a problem").code();
+        assert_eq!(code(Outcome::KeyReused), Code::IdempotencyKeyReused);
+        assert_eq!(code(Outcome::UnknownLocations(vec![main()])), Code::ValidationFailed);
+        let problem = entry(Outcome::UnknownLocations(vec![main()])).expect_err("a problem");
+        assert!(problem.json("").contains(r#""pointer":"/location""#));
+    }
+
+    #[test]
+    fn the_main_location_changes_no_fingerprint() {
+        let sku = Sku::parse("A").expect("a SKU");
+        let canonical = Canonical { sku: &sku, delta: 1, reason: "r", location: None };
+        let body = serde_json::to_string(&canonical).expect("json");
+        assert_eq!(body, r#"{"sku":"A","delta":1,"reason":"r"}"#);
     }
 }

@@ -1,6 +1,6 @@
 //! The two listeners, over real sockets.
 
-use super::{ADMIN, in_a_shop, probes};
+use super::{ADMIN, config, in_a_shop, probes};
 use crate::{GatewayConfig, GatewayError, start};
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,11 +17,6 @@ async fn talk(address: SocketAddr, bytes: &str) -> String {
 
 async fn get(address: SocketAddr, path: &str) -> String {
     talk(address, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).await
-}
-
-fn config() -> GatewayConfig {
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    GatewayConfig::new(any, any, [1; 32])
 }
 
 #[test]

@@ -2,26 +2,34 @@
 //! orders that cost something stay pending.
 
 mod contract;
+mod life;
 mod listeners;
+mod operations;
+mod pressure;
 mod shop;
+mod slow;
 mod streams;
 
 use crate::http::edge::{RequestSpan, edge};
+use crate::limits::Senses;
 use crate::server::Shared;
-use crate::{Probes, Readiness, Services, render_order_answer};
-use actix::{Arbiter, System};
+use crate::{GatewayConfig, Probes, Readiness, Services, render_life_answer, render_order_answer};
+use actix::System;
 use actix_web::body::BoxBody;
 use actix_web::http::Method;
 use actix_web::http::header::HeaderMap;
 use actix_web::test::{TestRequest, init_service, try_call_service};
 use actix_web::{App, middleware};
-use actors::{BatchLimits, SystemClock, SystemIds};
+use actors::{BatchLimits, Home, SystemClock, SystemIds};
+use broker::{Broker, BrokerConfig};
+use domain::Clock;
 use orders::{OrdersConfig, Parts};
-use payments::ProviderConfig;
+use payments::{AuthorizationExpiry, HttpProvider, ProviderConfig};
 use recommendations::Recommendations;
 use resilience::{BreakerConfig, BulkheadConfig, DependencyConfig, RetryBudgetConfig, RetryPolicy};
 use serde_json::{Value, json};
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -157,7 +165,9 @@ fn in_a_shop<F: Future<Output = ()>>(test: impl FnOnce(Services, Client) -> F) {
         ] {
             services.customers.ensure_key(name, secret, scopes).await.expect("a key");
         }
-        let shared = Shared::new(services.clone(), probes(), [9; 32]).expect("a document");
+        let senses = Senses::of(Vec::new(), probes().database);
+        let shared = Shared::new(services.clone(), probes(), &config(), senses);
+        let shared = shared.expect("a document");
         let client = Client::new(shared).await;
         for (sku, unit_amount) in [("A", 0), ("B", 199)] {
             let product = json!({"name": sku, "unit_amount": unit_amount, "currency": "USD"});
@@ -167,7 +177,9 @@ fn in_a_shop<F: Future<Output = ()>>(test: impl FnOnce(Services, Client) -> F) {
             let told = client.post(&path, &format!("open-{sku}"), &json!({"delta": 10})).await;
             assert_eq!(told.status, 200, "{}", told.body);
         }
+        let broker = services.broker.clone();
         test(services, client).await;
+        broker.drain().await;
         db.close().await;
     });
 }
@@ -176,19 +188,27 @@ fn probes() -> Probes {
     let reasons = vec!["draining".to_owned()];
     Probes {
         ready: Arc::new(move || Readiness::NotReady(reasons.clone())),
+        database: Arc::new(|| true),
         metrics: Arc::new(|| "orders_total 7\n".to_owned()),
     }
 }
 
+fn config() -> GatewayConfig {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    GatewayConfig::new(any, any, [9; 32])
+}
+
 async fn services(db: &Db) -> Services {
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
-    let here = Arbiter::current();
+    let here = Home::current();
     let customers = customers::start(db.clone(), clock.clone(), ids.clone(), &here).await;
     let customers = customers.expect("starts");
     let catalog = catalog::start(db.clone(), clock.clone(), &here).await.expect("starts");
     let inventory = inventory::start(db.clone(), clock.clone(), ids.clone(), &here);
-    let payments = payments::start(db.clone(), clock.clone(), customers.clone(), provider(), &here);
-    let payments = payments.expect("starts");
+    let provider = Arc::new(HttpProvider::new(provider()).expect("a provider"));
+    let payments = payments::start(db.clone(), clock.clone(), customers.clone(), provider, &here);
+    let broker = broker(db, clock.clone(), &here).await;
+    let waker = broker.clone();
     let parts = Parts {
         db: db.clone(),
         clock: clock.clone(),
@@ -197,7 +217,8 @@ async fn services(db: &Db) -> Services {
         inventory: inventory.clone(),
         payments: payments.clone(),
         render: render_order_answer,
-        committed: Arc::new(|_| ()),
+        render_life: render_life_answer,
+        committed: Arc::new(move |partitions| waker.wake(partitions.iter().copied())),
     };
     let config = OrdersConfig {
         lanes: 1,
@@ -206,10 +227,40 @@ async fn services(db: &Db) -> Services {
         charge_patience: Duration::from_secs(30),
         reconcile_every: Duration::from_secs(3_600),
         stuck_after: Duration::from_secs(3_600),
+        stuck_visible: Duration::from_secs(3_600),
+        payment_expiry: Duration::from_secs(3_600),
+        give_up_after: Duration::from_secs(3_600),
+        lease: Duration::from_secs(15),
+        audit_every: Duration::from_secs(3_600),
+        answers_kept: Duration::from_secs(3_600),
     };
     let orders = orders::start(parts, &config, &[here]);
     let recommendations = Recommendations::new(db.clone(), Arc::new(|_| true));
-    Services { orders, catalog, customers, inventory, payments, recommendations, clock, ids }
+    Services {
+        orders,
+        catalog,
+        customers,
+        inventory,
+        payments,
+        recommendations,
+        broker,
+        random: rand::random,
+        clock,
+        ids,
+    }
+}
+
+/// A broker that gives an event up after one attempt.
+async fn broker(db: &Db, clock: Arc<dyn Clock>, home: &Home) -> Broker {
+    let config = BrokerConfig {
+        attempts_max: 1,
+        poll: Duration::from_millis(20),
+        gather: Duration::ZERO,
+        ..BrokerConfig::default()
+    };
+    let homes = std::slice::from_ref(home);
+    let consumers: Vec<Arc<dyn broker::Consumer>> = vec![Arc::new(operations::Picky)];
+    broker::start(db.clone(), clock, consumers, homes, config).await.expect("starts")
 }
 
 /// A provider behind a port that nobody listens on.
@@ -236,5 +287,7 @@ fn provider() -> ProviderConfig {
             },
             retry_budget: RetryBudgetConfig { percent: 10, initial: 1, saved_max: 1 },
         },
+        authorization_expiry: AuthorizationExpiry::default(),
+        webhook_secrets: vec![operations::SIGNING_SECRET.to_owned()],
     }
 }

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::books::{Audit, Figures};
+use super::books::{Audit, Figures, Level};
 use super::expected::Totals;
+use super::returns::Given;
 use super::tally::Tally;
 
 /// One comparison.
@@ -26,13 +27,17 @@ pub struct Check {
 }
 
 impl Check {
-    fn new(name: impl Into<String>, expected: impl Into<Value>, found: impl Into<Value>) -> Self {
+    pub(super) fn new(
+        name: impl Into<String>,
+        expected: impl Into<Value>,
+        found: impl Into<Value>,
+    ) -> Self {
         let (expected, found) = (expected.into(), found.into());
         Self { name: name.into(), ok: expected == found, expected, found, detail: None }
     }
 
     /// A count that must be 0; `first` are the first few offenders.
-    fn none(name: &str, count: usize, first: &[String]) -> Self {
+    pub(super) fn none(name: &str, count: usize, first: &[String]) -> Self {
         let detail = (count > 0 && !first.is_empty()).then(|| first.join("; "));
         Self { detail, ..Self::new(name, 0, count) }
     }
@@ -49,8 +54,10 @@ pub(super) struct Evidence<'a> {
     pub(super) booked_before: &'a HashMap<String, bool>,
     /// Whether the orders ask for exactly the opening stock of every SKU.
     pub(super) sells_out: bool,
-    pub(super) available_before: &'a HashMap<String, i64>,
-    pub(super) available_after: &'a HashMap<String, i64>,
+    /// What came back; `None` without a file of returns.
+    pub(super) given: Option<&'a Given>,
+    pub(super) stock_before: &'a HashMap<String, Level>,
+    pub(super) stock_after: &'a HashMap<String, Level>,
     pub(super) audit_before: &'a Audit,
     pub(super) audit_after: &'a Audit,
 }
@@ -97,46 +104,75 @@ fn orders(tally: &Tally, checks: &mut Vec<Check>) {
     ]);
 }
 
+/// Offenders by what is wrong with them.
+#[derive(Default)]
+struct Offenders {
+    missing: Vec<String>,
+    negative: Vec<String>,
+    unequal: Vec<String>,
+    on_hand: Vec<String>,
+    left_over: Vec<String>,
+}
+
 fn stock(evidence: &Evidence<'_>, checks: &mut Vec<Check>) {
-    let mut missing = Vec::new();
-    let mut negative = Vec::new();
-    let mut unequal = Vec::new();
-    let mut left_over = Vec::new();
+    let mut found = Offenders::default();
     let mut skus: Vec<(&String, u64)> = evidence.opening.iter().map(|(s, n)| (s, *n)).collect();
     skus.sort_unstable();
     for (sku, opening) in skus {
-        let after = evidence.available_after.get(sku).copied();
-        if after.is_none() && opening > 0 {
-            missing.push(sku.clone());
-            continue;
+        one_sku(evidence, sku, opening, &mut found);
+    }
+    let mut none = |name: &str, offenders: &[String]| {
+        let first: Vec<String> = offenders.iter().take(3).cloned().collect();
+        checks.push(Check::none(name, offenders.len(), &first));
+    };
+    none("SKUs without a stock row", &found.missing);
+    none("SKUs below 0", &found.negative);
+    if evidence.given.is_none() {
+        none("SKUs where opening − available ≠ units of accepted orders", &found.unequal);
+        if evidence.sells_out {
+            none("SKUs not sold out", &found.left_over);
         }
-        let after = i128::from(after.unwrap_or(0));
-        if after < 0 {
-            negative.push(format!("{sku}: {after}"));
-        }
-        // Stock of others is what was there before, unless that was this very opening stock.
-        let ours = evidence.booked_before.get(sku).copied().unwrap_or(false);
-        let before = evidence.available_before.get(sku).copied().unwrap_or(0);
-        let others = if ours { 0 } else { i128::from(before) };
-        let sold = i128::from(evidence.tally.sold.get(sku).copied().unwrap_or(0));
-        let gone = others + i128::from(opening) - after;
-        if gone != sold {
-            unequal.push(format!("{sku}: {gone} gone, {sold} sold"));
-        }
-        if after != others {
-            left_over.push(format!("{sku}: {}", after - others));
+    } else {
+        none("SKUs where opening − available ≠ units sold − units returned", &found.unequal);
+        none("SKUs where opening − on hand ≠ units shipped − units returned", &found.on_hand);
+        if evidence.sells_out {
+            none("SKUs where available ≠ units returned", &found.left_over);
         }
     }
-    let first = |list: &[String]| list.iter().take(3).cloned().collect::<Vec<_>>();
-    checks.push(Check::none("SKUs without a stock row", missing.len(), &first(&missing)));
-    checks.push(Check::none("SKUs below 0", negative.len(), &first(&negative)));
-    checks.push(Check::none(
-        "SKUs where opening − available ≠ units of accepted orders",
-        unequal.len(),
-        &first(&unequal),
-    ));
-    if evidence.sells_out {
-        checks.push(Check::none("SKUs not sold out", left_over.len(), &first(&left_over)));
+}
+
+fn one_sku(evidence: &Evidence<'_>, sku: &str, opening: u64, found: &mut Offenders) {
+    let after = evidence.stock_after.get(sku).copied();
+    if after.is_none() && opening > 0 {
+        found.missing.push(sku.to_owned());
+        return;
+    }
+    let after = after.unwrap_or_default();
+    if after.available < 0 {
+        found.negative.push(format!("{sku}: {}", after.available));
+    }
+    // Stock of others is what was there before, unless that was this very opening stock.
+    let ours = evidence.booked_before.get(sku).copied().unwrap_or(false);
+    let before = evidence.stock_before.get(sku).copied().filter(|_| !ours).unwrap_or_default();
+    let units = |sums: &HashMap<String, u64>| i128::from(sums.get(sku).copied().unwrap_or(0));
+    let returned = evidence.given.map_or(0, |given| units(&given.units_returned));
+    let shipped = evidence.given.map_or(0, |given| units(&given.units_shipped));
+    let sold = units(&evidence.tally.sold);
+    let gone =
+        |before: i64, after: i64| i128::from(before) + i128::from(opening) - i128::from(after);
+
+    let sold_for_good = gone(before.available, after.available);
+    if sold_for_good != sold - returned {
+        let story = format!("{sku}: {sold_for_good} gone, {sold} sold, {returned} returned");
+        found.unequal.push(story);
+    }
+    let left = gone(before.on_hand, after.on_hand);
+    if left != shipped - returned {
+        found.on_hand.push(format!("{sku}: {left} gone, {shipped} shipped, {returned} returned"));
+    }
+    let more = i128::from(after.available) - i128::from(before.available);
+    if more != returned {
+        found.left_over.push(format!("{sku}: {more}"));
     }
 }
 
@@ -147,13 +183,16 @@ fn audit(evidence: &Evidence<'_>, checks: &mut Vec<Check>) {
     checks.push(Check { detail, ..Check::new("the audit balances", true, audit_after.balanced) });
     let before = audit_before.figures().unwrap_or_default();
     let after = audit_after.figures();
+    let now = |currency: &str| {
+        after.as_ref().map(|after| after.get(currency).copied().unwrap_or_default())
+    };
     for (currency, total) in &tally.file_total {
         let (base, want) = if tally.is_repetition() {
             (Figures::default(), *total)
         } else {
             (before.get(currency).copied().unwrap_or_default(), tally.placed_now(currency))
         };
-        let now = after.as_ref().map(|after| after.get(currency).copied().unwrap_or_default());
+        let now = now(currency);
         let mut compare = |name: &str, of: fn(&Figures) -> i64| {
             let found = now.as_ref().map(|now| of(now) - of(&base));
             checks.push(Check::new(format!("{name}, {currency} minor units"), want, found));
@@ -161,6 +200,22 @@ fn audit(evidence: &Evidence<'_>, checks: &mut Vec<Check>) {
         compare("bank: captured for these orders", |figures| figures.ledger_captured);
         compare("payments: captured for these orders", |figures| figures.payments_captured);
         compare("orders: total of these orders", |figures| figures.orders_total);
+    }
+    let Some(given) = evidence.given else { return };
+    for (currency, sums) in &given.refunds {
+        let (base, want) = if given.is_repetition() {
+            (Figures::default(), sums.cost)
+        } else {
+            (before.get(currency).copied().unwrap_or_default(), given.given_now(currency))
+        };
+        let now = now(currency);
+        let mut compare = |name: &str, of: fn(&Figures) -> Option<i64>| {
+            let found = now.as_ref().and_then(of).map(|now| now - of(&base).unwrap_or(0));
+            checks.push(Check::new(format!("{name}, {currency} minor units"), want, found));
+        };
+        compare("bank: refunded for these returns", |figures| figures.ledger_refunded);
+        compare("payments: refunded for these returns", |figures| figures.payments_refunded);
+        compare("orders: refunded for these returns", |figures| figures.orders_refunded);
     }
 }
 

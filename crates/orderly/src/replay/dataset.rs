@@ -1,7 +1,7 @@
-//! The three input files of a replay: catalogue, opening stock and orders.
+//! The input files of a replay: catalogue, opening stock, orders and, if there are any, returns.
 //!
-//! Catalogue and stock are held in memory; orders are read one line at a time, so the size of
-//! the order file does not matter. Every file may be gzipped: that is told by its first two
+//! Catalogue and stock are held in memory; orders and returns are read one line at a time, so the
+//! size of their files does not matter. Every file may be gzipped: that is told by its first two
 //! bytes, not by its name.
 
 use std::fs::File;
@@ -94,7 +94,7 @@ pub enum DatasetError {
         #[source]
         source: csv::Error,
     },
-    /// A line of the order file is not the JSON of an order.
+    /// A line of the orders or returns is not the JSON of an order.
     #[error("{file}, line {line}: not a valid order")]
     Json {
         /// Name of the file.
@@ -156,12 +156,13 @@ impl Source {
     }
 }
 
-/// Catalogue, opening stock and orders of a replay.
+/// Catalogue, opening stock, orders and returns of a replay.
 #[derive(Debug, Clone)]
 pub struct Dataset {
     pub(super) products: Vec<Product>,
     pub(super) stock: Vec<Opening>,
     pub(super) orders: Source,
+    pub(super) returns: Option<Source>,
 }
 
 impl Dataset {
@@ -193,7 +194,19 @@ impl Dataset {
             })?,
             stock: rows(stock, |opening: &Opening| (&opening.sku, Ok(())))?,
             orders,
+            returns: None,
         })
+    }
+
+    /// The same with a file of returns, in the form of the orders: each line is a credit note, with
+    /// the units that came back and what was given for them.
+    ///
+    /// # Errors
+    /// The file cannot be opened. Like the orders, it is read later.
+    pub fn with_returns(self, returns: &Path) -> Result<Self, DatasetError> {
+        let returns = Source::File(returns.to_owned());
+        returns.open()?;
+        Ok(Self { returns: Some(returns), ..self })
     }
 
     /// The orders from the first one on, read as they are asked for.
@@ -201,13 +214,15 @@ impl Dataset {
     /// # Errors
     /// The file cannot be opened.
     pub fn orders(&self) -> Result<OrderReader, DatasetError> {
-        Ok(OrderReader {
-            file: self.orders.name(),
-            input: self.orders.open()?,
-            line: 0,
-            buffer: Vec::new(),
-            broken: false,
-        })
+        OrderReader::open(&self.orders)
+    }
+
+    /// The returns from the first one on; `None` without a file of returns.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub(super) fn returns(&self) -> Result<Option<OrderReader>, DatasetError> {
+        self.returns.as_ref().map(OrderReader::open).transpose()
     }
 }
 
@@ -261,6 +276,11 @@ pub struct OrderReader {
 const MAX_LINE_BYTES: u64 = 16 * 1024 * 1024;
 
 impl OrderReader {
+    fn open(source: &Source) -> Result<Self, DatasetError> {
+        let (file, input) = (source.name(), source.open()?);
+        Ok(Self { file, input, line: 0, buffer: Vec::new(), broken: false })
+    }
+
     /// The line the last order came from, counted from 1.
     pub(super) fn line(&self) -> u64 {
         self.line

@@ -38,7 +38,8 @@ pub(super) struct Run {
     pub(super) rate: Option<f64>,
 }
 
-/// Sends the first `limit` orders, or all.
+/// Sends the first `limit` orders, or all, and adds the answers up in `tally`. Hands the pending
+/// ones back.
 ///
 /// # Errors
 /// The order file cannot be read, or the server stopped answering.
@@ -46,9 +47,9 @@ pub(super) async fn orders(
     run: &Arc<Run>,
     dataset: &Dataset,
     limit: Option<usize>,
+    tally: &mut Tally,
     bar: &ProgressBar,
-) -> anyhow::Result<(Tally, Vec<Pending>)> {
-    let mut tally = Tally::default();
+) -> anyhow::Result<Vec<Pending>> {
     let mut pending = Vec::new();
     // So many orders without an answer in a row can only mean that nobody is there.
     let hopeless = (2 * run.connections).max(20);
@@ -70,7 +71,7 @@ pub(super) async fn orders(
             anyhow::bail!("the server stopped answering after {} orders: {first}", tally.sent);
         }
     }
-    Ok((tally, pending))
+    Ok(pending)
 }
 
 /// Reads the orders on a thread of its own, a few ahead of the sender.
@@ -112,8 +113,8 @@ fn next_due(last: Option<Instant>, interval: Duration, now: Instant) -> Instant 
     last.map_or(now, |last| last + interval)
 }
 
-/// The label of an order that was never answered.
-const NO_ANSWER: &str = "no answer";
+/// The label of a call that was never answered.
+pub(super) const NO_ANSWER: &str = "no answer";
 
 /// Places one order and says what became of it. `due` is when it should have been sent.
 async fn place(run: &Run, order: Order, due: Option<Instant>) -> Sent {
@@ -156,8 +157,8 @@ async fn place_single(run: &Run, order: &Order) -> anyhow::Result<Placed> {
     Ok(Placed { label, outcome, origin: origin(replayed, retries), retries })
 }
 
-/// Where an answer of the single-order call comes from.
-fn origin(replayed: bool, retries: Retries) -> Origin {
+/// Where an answer to a call with a key comes from.
+pub(super) fn origin(replayed: bool, retries: Retries) -> Origin {
     match replayed {
         false => Origin::Fresh,
         true if retries.unclear() => Origin::Unknown,

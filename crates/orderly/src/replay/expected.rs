@@ -34,6 +34,16 @@ pub struct Expected {
     /// After the first N orders, by N.
     #[serde(default)]
     pub after_first_n_orders: BTreeMap<String, Totals>,
+    /// Of the file of returns.
+    #[serde(default)]
+    pub returns: Option<ExpectedReturns>,
+}
+
+/// What the file of returns must come to. Its `orders` are credit notes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ExpectedReturns {
+    /// Over all credit notes.
+    pub totals: Totals,
 }
 
 /// The file of expected figures cannot be used.

@@ -6,6 +6,7 @@ use indicatif::ProgressBar;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::books::Level;
 use super::client::{Answer, Api, ApiError, Body, Call};
 use super::dataset::{Opening, Product};
 use super::wire;
@@ -56,9 +57,18 @@ pub(super) struct LineOutcome {
     #[serde(default)]
     pub(super) customer: Option<Customer>,
     #[serde(default)]
+    stock: Option<Booked>,
+    #[serde(default)]
     pub(super) order: Option<Value>,
     #[serde(default)]
     pub(super) error: Option<Value>,
+}
+
+/// The stock of a SKU as the answer to its booking tells it.
+#[derive(Debug, Deserialize)]
+struct Booked {
+    sku: String,
+    version: i64,
 }
 
 /// A customer of a batch answer.
@@ -116,11 +126,13 @@ pub(super) async fn products(
 }
 
 /// Books the opening stock. The chunks of a run have keys of their own, so a repeated run adds
-/// nothing. Returns, per SKU, whether its chunk had been booked by an earlier run already.
+/// nothing. Returns, per SKU, whether an earlier run had booked it already; `before` is the stock
+/// before this call.
 pub(super) async fn stock(
     api: &Api,
     run_id: &str,
     stock: &[Opening],
+    before: &HashMap<String, Level>,
     bar: &ProgressBar,
 ) -> Result<HashMap<String, bool>, LoadError> {
     let mut booked_before = HashMap::with_capacity(stock.len());
@@ -137,12 +149,20 @@ pub(super) async fn stock(
             ..Call::default()
         };
         let answer = api.call(call).await?;
-        all_good(&call, &answer, chunk.len())?;
-        let before = answer.replayed && !answer.retries.unclear();
-        booked_before.extend(chunk.iter().map(|opening| (opening.sku.clone(), before)));
+        let outcomes = all_good(&call, &answer, chunk.len())?;
+        booked_before.extend(outcomes.into_iter().filter_map(|o| o.stock).map(|booked| {
+            let earlier = is_earlier(&booked, before);
+            (booked.sku, earlier)
+        }));
         bar.inc(chunk.len() as u64);
     }
     Ok(booked_before)
+}
+
+/// Whether a booking had been made when `before` was read: then its answer is a kept one, and tells
+/// of a version that the SKU had reached by then.
+fn is_earlier(booked: &Booked, before: &HashMap<String, Level>) -> bool {
+    before.get(&booked.sku).is_some_and(|level| booked.version <= level.version)
 }
 
 /// Creates the customers, or finds them. Returns their ids by reference.
@@ -200,6 +220,17 @@ mod tests {
             r#"POST /v1/x:batch: 2 of 3 lines were refused, the first with 422 {"code":"X"}"#
         );
         assert_eq!(error(200, good, 3), "POST /v1/x:batch: 2 outcomes for 3 lines");
+    }
+
+    #[test]
+    fn a_booking_that_was_made_before_is_told_from_a_new_one() {
+        let answer = |version| Booked { sku: "A".into(), version };
+        let level = |version| Level { on_hand: 5, available: 2, version };
+        let before = |version| HashMap::from([("A".to_owned(), level(version))]);
+        assert!(!is_earlier(&answer(1), &HashMap::new()), "there was no stock");
+        assert!(!is_earlier(&answer(8), &before(7)));
+        assert!(is_earlier(&answer(7), &before(7)));
+        assert!(is_earlier(&answer(1), &before(7)));
     }
 
     #[test]

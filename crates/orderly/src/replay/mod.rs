@@ -2,7 +2,8 @@
 //! come to what the file says.
 //!
 //! The steps: read the file once and check every line; put catalogue, opening stock and customers
-//! on the server; send the orders; follow up the ones that were not settled at once; compare.
+//! on the server; send the orders; follow up the ones that were not settled at once; give back what
+//! was cancelled, if there is a file of that (`returns`); compare.
 //! Everything is sent with idempotency keys made of the run id, so a replay can be repeated or
 //! resumed with the same run id and adds nothing twice.
 //!
@@ -18,6 +19,7 @@ mod expected;
 mod load;
 mod progress;
 mod report;
+mod returns;
 mod sample;
 mod scale;
 mod scan;
@@ -33,15 +35,17 @@ use anyhow::Context as _;
 pub use checks::Check;
 pub use client::Retries;
 pub use dataset::{Dataset, DatasetError, Opening, Order, OrderLine, OrderReader, Product};
-pub use expected::{Expected, ExpectedError, Totals};
+pub use expected::{Expected, ExpectedError, ExpectedReturns, Totals};
 pub use report::{Latency, Phase, ReplayReport, print};
+pub use returns::{Placing, ReturnsReport, Unplaced};
 pub use sample::{sample, sample_expected};
 pub use scale::{StockScale, StockScaleError};
 
-use books::Audit;
+use books::{Audit, Level};
 use checks::Evidence;
 use client::Api;
 use drive::Run;
+use returns::{NoteScan, Returned, Sales};
 use scan::Scan;
 use tally::Tally;
 
@@ -125,7 +129,7 @@ pub async fn run(dataset: Dataset, options: ReplayOptions) -> anyhow::Result<Rep
     let audit_before =
         Audit::read(&api).await.with_context(|| format!("cannot use {}", options.target))?;
 
-    let (scan, dataset) = phases.time("scan", scan(dataset, options.limit)).await?;
+    let Read { dataset, scan, notes } = phases.time("scan", read(dataset, options.limit)).await?;
     phases.count(scan.totals.orders);
     let plan = Plan::new(&dataset, &scan, &options);
     let loaded = load(&api, &dataset, &scan, &plan, &options, &mut phases).await?;
@@ -137,44 +141,85 @@ pub async fn run(dataset: Dataset, options: ReplayOptions) -> anyhow::Result<Rep
         connections: options.connections,
         rate: options.rate,
     });
-    let bar = progress::bar("orders", scan.totals.orders, options.progress);
-    let sent = phases.time("orders", drive::orders(&run, &dataset, options.limit, &bar)).await;
-    bar.finish_and_clear();
-    let (mut tally, pending) = sent?;
-    phases.count(tally.sent);
-    let elapsed = phases.last();
-    if !pending.is_empty() {
-        let bar = progress::bar("pending", pending.len() as u64, options.progress);
-        phases.time("pending", drive::follow_up(&run, pending, &mut tally, &bar)).await;
-        phases.count(tally.pending);
-        bar.finish_and_clear();
-    }
+    let (notes, pairs) = notes.map(|notes| (notes.totals, notes.pairs)).unzip();
+    let mut tally = Tally::default();
+    tally.sales = pairs.map(Sales::wanted).unwrap_or_default();
+    let orders = scan.totals.orders;
+    let elapsed = place(&run, &dataset, orders, &mut tally, (&options, &mut phases)).await?;
+    let returned = match notes {
+        None => None,
+        Some(totals) => {
+            let sold = (totals, std::mem::take(&mut tally.sales), scan.until);
+            let output = (options.progress, &mut phases);
+            Some(returns::give_back(&run, &dataset, sold, tally.failed, output).await?)
+        }
+    };
 
     let bar = progress::bar("checks", plan.opening.len() as u64, options.progress);
-    let reading = books::available(&run.api, &plan.opening, |rows| bar.inc(rows));
-    let available_after = phases.time("checks", reading).await?;
+    let reading = books::levels(&run.api, &plan.opening, |rows| bar.inc(rows));
+    let stock_after = phases.time("checks", reading).await?;
     bar.finish_and_clear();
-    let audit_after = Audit::read(&run.api).await?;
+    let audit_after = returns::settled_audit(&run.api).await?;
     let evidence = Evidence {
         totals: plan.totals.as_ref(),
         tally: &tally,
         opening: &plan.opening,
         booked_before: &loaded.booked_before,
         sells_out: plan.sells_out,
-        available_before: &loaded.available,
-        available_after: &available_after,
+        given: returned.as_ref().map(|returned| &returned.given),
+        stock_before: &loaded.stock,
+        stock_after: &stock_after,
         audit_before: &audit_before,
         audit_after: &audit_after,
     };
-    let checks = checks::checks(&evidence);
+    let mut checks = checks::checks(&evidence);
+    if let Some(returned) = &returned {
+        let expected = options.expected.as_ref().and_then(|all| all.returns.as_ref());
+        returns::checks(expected.map(|returns| &returns.totals), returned, &mut checks);
+    }
     phases.count(checks.len() as u64);
-    Ok(report(options, tally, elapsed, phases, checks))
+    Ok(report(options, (tally, elapsed), returned, phases, checks))
 }
 
-/// Reads the order file once, on a thread where it may take its time.
-async fn scan(dataset: Dataset, limit: Option<usize>) -> anyhow::Result<(Scan, Dataset)> {
-    let scan = move || Scan::of(&dataset, limit).map(|scan| (scan, dataset));
-    Ok(tokio::task::spawn_blocking(scan).await.context("reading the orders was broken off")??)
+/// Places the orders and follows the pending ones up. Tells how long the first took.
+async fn place(
+    run: &Arc<Run>,
+    dataset: &Dataset,
+    orders: u64,
+    tally: &mut Tally,
+    (options, phases): (&ReplayOptions, &mut Phases),
+) -> anyhow::Result<Duration> {
+    let bar = progress::bar("orders", orders, options.progress);
+    let sending = drive::orders(run, dataset, options.limit, tally, &bar);
+    let sent = phases.time("orders", sending).await;
+    bar.finish_and_clear();
+    let pending = sent?;
+    phases.count(tally.sent);
+    let elapsed = phases.last();
+    if !pending.is_empty() {
+        let bar = progress::bar("pending", pending.len() as u64, options.progress);
+        phases.time("pending", drive::follow_up(run, pending, tally, &bar)).await;
+        phases.count(tally.pending);
+        bar.finish_and_clear();
+    }
+    Ok(elapsed)
+}
+
+/// The files after the first pass over them.
+struct Read {
+    dataset: Dataset,
+    scan: Scan,
+    /// `None` without a file of returns.
+    notes: Option<NoteScan>,
+}
+
+/// Reads orders and returns once, on a thread where that may take its time.
+async fn read(dataset: Dataset, limit: Option<usize>) -> anyhow::Result<Read> {
+    let read = move || {
+        let (scan, notes) = (Scan::of(&dataset, limit)?, NoteScan::of(&dataset)?);
+        Ok::<_, DatasetError>(Read { dataset, scan, notes })
+    };
+    Ok(tokio::task::spawn_blocking(read).await.context("reading the files was broken off")??)
 }
 
 /// What the run books and what it must come to.
@@ -210,7 +255,7 @@ impl Plan {
 
 /// What the server held before the orders.
 struct Loaded {
-    available: HashMap<String, i64>,
+    stock: HashMap<String, Level>,
     booked_before: HashMap<String, bool>,
     customers: HashMap<String, String>,
 }
@@ -230,9 +275,9 @@ async fn load(
     phases.count(bar.position());
     bar.finish_and_clear();
 
-    let available = books::available(api, &plan.opening, |_| ()).await?;
+    let stock = books::levels(api, &plan.opening, |_| ()).await?;
     let bar = new_bar("stock", plan.stock.len());
-    let booking = load::stock(api, &options.run_id, &plan.stock, &bar);
+    let booking = load::stock(api, &options.run_id, &plan.stock, &stock, &bar);
     let booked_before = phases.time("stock", booking).await?;
     phases.count(bar.position());
     bar.finish_and_clear();
@@ -241,7 +286,7 @@ async fn load(
     let customers = phases.time("customers", load::customers(api, &scan.customers, &bar)).await?;
     phases.count(bar.position());
     bar.finish_and_clear();
-    Ok(Loaded { available, booked_before, customers })
+    Ok(Loaded { stock, booked_before, customers })
 }
 
 /// Times the parts of a replay.
@@ -272,14 +317,16 @@ impl Phases {
 
 fn report(
     options: ReplayOptions,
-    mut tally: Tally,
-    elapsed: Duration,
+    (mut tally, elapsed): (Tally, Duration),
+    returned: Option<Returned>,
     phases: Phases,
     checks: Vec<Check>,
 ) -> ReplayReport {
     let seconds = elapsed.as_secs_f64();
     let [p50, p99, max] =
         [50, 99, 100].map(|percentile| report::milliseconds(tally.latency(percentile)));
+    let returned = returned.map(Returned::report);
+    let failed = tally.failed + returned.as_ref().map_or(0, |returned| returned.failed);
     ReplayReport {
         target: options.target,
         run_id: options.run_id,
@@ -306,7 +353,8 @@ fn report(
         latency_ms: Latency { p50, p99, max },
         phases: phases.0.into_iter().map(|(phase, _)| phase).collect(),
         errors: tally.errors,
-        ok: tally.failed == 0 && checks.iter().all(|check| check.ok),
+        returns: returned,
+        ok: failed == 0 && checks.iter().all(|check| check.ok),
         checks,
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::checks::Check;
 use super::client::Retries;
+use super::returns::{self, ReturnsReport};
 
 /// The result of a replay. Amounts are in minor units, durations in the unit of their name.
 #[derive(Debug, Clone, Serialize)]
@@ -64,9 +65,12 @@ pub struct ReplayReport {
     pub phases: Vec<Phase>,
     /// The first failures, with what the server said.
     pub errors: Vec<String>,
+    /// What became of the returns, if there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub returns: Option<ReturnsReport>,
     /// The comparisons of the server's books with the file.
     pub checks: Vec<Check>,
-    /// No order failed and all checks are good.
+    /// No order and no return failed, and all checks are good.
     pub ok: bool,
 }
 
@@ -98,7 +102,7 @@ pub(super) fn milliseconds(duration: Duration) -> f64 {
 }
 
 /// A whole number with its thousands parted by commas.
-fn grouped(number: impl std::fmt::Display) -> String {
+pub(super) fn grouped(number: impl std::fmt::Display) -> String {
     let text = number.to_string();
     let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |rest| ("-", rest));
     let mut out = sign.to_owned();
@@ -143,6 +147,9 @@ pub fn print(report: &ReplayReport, out: &mut dyn Write) -> io::Result<()> {
         report.orders_per_second
     )?;
     outcomes(report, out)?;
+    if let Some(returns) = &report.returns {
+        returns::print(returns, out)?;
+    }
     checks(report, out)
 }
 
@@ -201,7 +208,7 @@ fn checks(report: &ReplayReport, out: &mut dyn Write) -> io::Result<()> {
     let all = report.checks.len();
     let verdict = match (report.ok, good == all) {
         (true, _) => "The books agree with the file",
-        (false, true) => "Some orders failed",
+        (false, true) => "Some orders or returns failed",
         (false, false) => "The books do not agree with the file",
     };
     writeln!(out, "\n{verdict}: {good} of {all} checks are good.")
@@ -241,6 +248,7 @@ mod tests {
             latency_ms: Latency { p50: 1.25, p99: 2.5, max: 3.75 },
             phases: vec![Phase { name: "orders", count: 2_000, seconds: 2.0 }],
             errors: Vec::new(),
+            returns: None,
             checks: vec![Check {
                 name: "total".into(),
                 expected: json!(1_000_000),

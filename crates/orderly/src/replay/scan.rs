@@ -3,8 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use domain::Timestamp;
+
 use super::dataset::{Dataset, DatasetError, Order};
 use super::expected::Totals;
+use super::returns::moment;
 
 /// What one pass over the orders found.
 #[derive(Debug, Default)]
@@ -13,6 +16,8 @@ pub(super) struct Scan {
     pub(super) totals: Totals,
     /// Units asked for, per SKU.
     pub(super) demand: HashMap<String, u64>,
+    /// When the last of the orders was placed, if the file has more orders than were read.
+    pub(super) until: Option<Timestamp>,
     /// Distinct customers in order of appearance.
     pub(super) customers: Vec<String>,
 }
@@ -33,6 +38,11 @@ impl Scan {
             if let Some(line) = order.lines.iter().find(|l| !catalogue.contains(l.sku.as_str())) {
                 return Err(orders.problem(format!("SKU {} is not in the catalogue", line.sku)));
             }
+            if dataset.returns.is_some() {
+                // What came back is placed by time.
+                let moment = moment(order.timestamp.as_deref());
+                scan.until = scan.until.max(moment.map_err(|problem| orders.problem(problem))?);
+            }
             scan.add(&order);
             if customers.insert(order.customer_ref.clone()) {
                 scan.customers.push(order.customer_ref);
@@ -42,6 +52,9 @@ impl Scan {
                 return Err(orders.problem(format!("order_ref {order_ref} was on line {first}")));
             }
             refs.insert(order.order_ref, orders.line());
+        }
+        if orders.next().is_none() {
+            scan.until = None;
         }
         scan.totals.customers = scan.customers.len() as u64;
         scan.totals.skus = scan.demand.len() as u64;
@@ -71,15 +84,18 @@ mod tests {
     use super::super::dataset::Source;
     use super::*;
 
-    fn scan(orders: &str, limit: Option<usize>) -> Result<Scan, String> {
+    fn dataset(orders: &str) -> Dataset {
         let memory = |name, bytes: &str| Source::Memory { name, bytes: Vec::leak(bytes.into()) };
-        let dataset = Dataset::from_sources(
+        Dataset::from_sources(
             &memory("p", "sku,name,category,unit_price_minor,currency\nA,a,c,1,USD\nB,b,c,1,USD\n"),
             &memory("s", "sku,opening_stock\nA,9\nB,9\n"),
             memory("o", orders),
         )
-        .unwrap();
-        Scan::of(&dataset, limit).map_err(|e| e.to_string())
+        .unwrap()
+    }
+
+    fn scan(orders: &str, limit: Option<usize>) -> Result<Scan, String> {
+        Scan::of(&dataset(orders), limit).map_err(|e| e.to_string())
     }
 
     fn order(order_ref: &str, customer: &str, sku: &str) -> String {
@@ -115,5 +131,28 @@ mod tests {
         assert_eq!(scan(&twice, None).unwrap_err(), "o, line 2: order_ref 1 was on line 1");
         let unknown = [order("1", "x", "B"), order("2", "y", "C")].concat();
         assert_eq!(scan(&unknown, None).unwrap_err(), "o, line 2: SKU C is not in the catalogue");
+    }
+
+    #[test]
+    fn with_returns_it_is_known_when_a_shortened_replay_ends() {
+        let at = |n: u8| {
+            let order = order(&n.to_string(), "x", "B");
+            order.replace(
+                "\"currency\"",
+                &format!("\"timestamp\":\"2011-01-0{n}T08:00:00Z\",\"currency\""),
+            )
+        };
+        let file = [at(1), at(3), at(2)].concat();
+        let until = |limit, returns: Option<Source>| {
+            let mut dataset = dataset(&file);
+            dataset.returns = returns;
+            Scan::of(&dataset, limit).unwrap().until
+        };
+        let returns = Some(Source::Memory { name: "r", bytes: b"" });
+        assert_eq!(until(Some(2), returns.clone()), Timestamp::parse("2011-01-03T08:00:00Z"));
+        assert_eq!(until(Some(1), returns.clone()), Timestamp::parse("2011-01-01T08:00:00Z"));
+        assert_eq!(until(Some(3), returns.clone()), None, "these are all");
+        assert_eq!(until(None, returns), None);
+        assert_eq!(until(Some(2), None), None, "nobody asks");
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::client::Retries;
 use super::dataset::Order;
+use super::returns::Sales;
 use super::wire::{OrderAnswer, Outcome};
 
 /// How many failures are kept in words.
-const MAX_ERRORS: usize = 10;
+pub(super) const MAX_ERRORS: usize = 10;
 
 /// Whether an order was placed by this run or by an earlier one with the same run id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +76,8 @@ pub(super) struct Tally {
     /// Units of the accepted orders by SKU, in the file's words.
     pub(super) sold: HashMap<String, u64>,
     pub(super) customers: HashSet<String>,
+    /// What of the accepted orders may come back.
+    pub(super) sales: Sales,
     latencies: Vec<Duration>,
 }
 
@@ -133,6 +136,7 @@ impl Tally {
     fn accept(&mut self, order: Order, answer: &OrderAnswer, origin: Origin) {
         let units: u64 = order.lines.iter().map(|line| line.quantity).sum();
         let answered_units: u64 = answer.lines.iter().map(|line| line.quantity).sum();
+        self.sales.add(&order, &answer.id);
         self.accepted += 1;
         self.lines += answer.lines.len() as u64;
         self.units += answered_units;
