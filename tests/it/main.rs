@@ -9,6 +9,8 @@ mod database;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod world;
 
 #[cfg(test)]
@@ -32,18 +34,34 @@ mod house;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
+mod life;
+#[cfg(test)]
 mod lists;
+#[cfg(test)]
+mod locations;
 #[cfg(test)]
 mod orders;
 #[cfg(test)]
 mod panels;
 #[cfg(test)]
+mod panics;
+#[cfg(test)]
 mod patience;
+#[cfg(test)]
+mod poison;
+#[cfg(test)]
+mod pressure;
 #[cfg(test)]
 mod queries;
 #[cfg(test)]
+mod races;
+#[cfg(test)]
 mod recovery;
 #[cfg(test)]
+mod returns;
+#[cfg(test)]
 mod store;
+#[cfg(test)]
+mod timeline;
 #[cfg(test)]
 mod workers;

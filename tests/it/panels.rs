@@ -8,11 +8,14 @@ use std::collections::BTreeSet;
 
 /// Every route of the contract that is there.
 const ROUTES: &[&str] = &[
+    "DELETE /v1/api-keys/{id}",
     "GET /livez",
     "GET /readyz",
+    "GET /v1/api-keys",
     "GET /v1/audit",
     "GET /v1/customers",
     "GET /v1/customers/{id}",
+    "GET /v1/dead-letters",
     "GET /v1/orders",
     "GET /v1/orders/{id}",
     "GET /v1/orders/{id}/events",
@@ -21,15 +24,28 @@ const ROUTES: &[&str] = &[
     "GET /v1/products/{sku}",
     "GET /v1/products/{sku}/recommendations",
     "GET /v1/stock",
+    "GET /v1/stock-locations",
     "GET /v1/stock/{sku}",
+    "GET /v1/stock/{sku}/movements",
+    "POST /v1/api-keys",
     "POST /v1/customers",
     "POST /v1/customers:batch",
+    "POST /v1/dead-letters/{consumer}/{order_id}/redrive",
+    "POST /v1/dead-letters:redrive",
     "POST /v1/orders",
+    "POST /v1/orders/{id}/cancel",
+    "POST /v1/orders/{id}/deliver",
+    "POST /v1/orders/{id}/refunds",
+    "POST /v1/orders/{id}/returns",
+    "POST /v1/orders/{id}/shipments",
     "POST /v1/orders:batch",
     "POST /v1/products:batch",
     "POST /v1/stock/{sku}/adjustments",
+    "POST /v1/stock/{sku}/moves",
     "POST /v1/stock:batch",
+    "POST /v1/webhooks/payments",
     "PUT /v1/products/{sku}",
+    "PUT /v1/stock-locations/{name}",
 ];
 
 /// Metrics that one order must have moved.

@@ -1,15 +1,44 @@
-//! Two databases, one behaviour: what the services rely on, case by case.
+//! Two databases, one behaviour: what the services rely on, case by case. The simulation's database
+//! is the third that behaves so, or what it finds would be worth nothing.
 
 use crate::database::{Database, Folder, PostgresDatabase};
 use crate::process::eventually;
-use crate::world::on_both;
 use domain::{
     EventId, OrderEvent, OrderId, PARTITIONS, Recorded, RejectReason, Rejected, Timestamp,
 };
+use std::sync::Arc;
 use std::time::Duration;
 use store::answers::{self, Answer, RequestKey, Stored};
+use store::simulated::{Quiet, SimulatedDatabase};
 use store::{DatabaseUrl, Db, Rows, Statement, StoreConfig, StoreError, Tx, outbox};
 use uuid::Uuid;
+
+/// Runs each test on all three. The parameter's type is made by its functions of these names.
+macro_rules! on_all {
+    ($($(#[$meta:meta])* async fn $name:ident($world:pat_param in $type:ty) $body:block)+) => {$(
+        $(#[$meta])*
+        mod $name {
+            use super::*;
+
+            async fn scenario($world: $type) $body
+
+            #[tokio::test]
+            async fn sqlite() {
+                scenario(<$type>::sqlite().await).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                scenario(<$type>::postgres().await).await;
+            }
+
+            #[tokio::test]
+            async fn simulated() {
+                scenario(<$type>::simulated().await).await;
+            }
+        }
+    )+};
+}
 
 /// A statement that is the same in both dialects.
 const fn both(name: &'static str, sql: &'static str) -> Statement {
@@ -54,10 +83,21 @@ impl Shop {
         Self::open(database, Folder::new()).await
     }
 
+    async fn simulated() -> Self {
+        let folder = Folder::new();
+        let database = Database::Sqlite(folder.path().join("shop.db"));
+        let server = SimulatedDatabase::open(&folder.path().join("shop.db")).unwrap();
+        let config = StoreConfig::new(database.url().parse().unwrap());
+        Self::with(server.connect(&config, Arc::new(Quiet)), database, folder).await
+    }
+
     async fn open(database: Database, folder: Folder) -> Self {
         let url: DatabaseUrl = database.url().parse().unwrap();
         let config = StoreConfig { connections_max: 4, ..StoreConfig::new(url) };
-        let db = Db::open(&config).await.unwrap();
+        Self::with(Db::open(&config).await.unwrap(), database, folder).await
+    }
+
+    async fn with(db: Db, database: Database, folder: Folder) -> Self {
         db.migrate().await.unwrap();
         let mut tx = db.begin().await.unwrap();
         tx.execute(MAKE.query()).await.unwrap();
@@ -116,7 +156,7 @@ async fn seen(db: &Db, partition: u8) -> Vec<(OrderId, i64)> {
     events.into_iter().map(|event| (event.order_id, event.version)).collect()
 }
 
-on_both! {
+on_all! {
     async fn what_is_committed_is_seen_and_nothing_else(shop in Shop) {
         let mut tx = shop.db.begin().await.unwrap();
         assert_eq!(insert(&mut tx, 1, 5).await.unwrap(), 1);

@@ -76,6 +76,10 @@ impl World {
             .with("ORDERLY_DATA_DIR", data.display().to_string())
             .with("ORDERLY_ADMIN_KEY", ADMIN_KEY)
             .with("ORDERLY_DRAIN_DELAY_SECS", "0")
+            // Tests fail to authenticate far more often than clients do, and a debug build on a
+            // busy machine keeps orders waiting: `pressure.rs` is about these limits.
+            .with("ORDERLY_FAILED_AUTH_LIMIT", "0")
+            .with("ORDERLY_QUEUE_AGE_LIMIT_MS", "60000")
             .with("ORDERLY_LOG_FORMAT", "json")
             .with("ORDERLY_PAYMENTS_URL", bank.url.clone())
             .with("ORDERLY_PAYMENTS_KEY", "sk_test_of_the_tests");
@@ -145,6 +149,17 @@ impl World {
         self.environment = self.environment.clone().with("ORDERLY_ADMIN_KEY", key);
         key.clone_into(&mut self.api.key);
         self.restart().await;
+    }
+
+    /// Like [`Self::restart`], with another setting; it stays for further restarts.
+    pub async fn restart_with(&mut self, name: &str, value: &str) {
+        self.set(name, value);
+        self.restart().await;
+    }
+
+    /// Changes a setting of the server; it holds from the next start on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment = self.environment.clone().with(name, value);
     }
 
     /// The program may log errors in this test.
@@ -349,7 +364,12 @@ impl Bank {
 
     /// Sets what goes wrong at the bank.
     pub async fn faults(&self, faults: &Value) {
-        send(self.http.put(format!("{}/faults", self.url)).json(faults)).await.expect(200);
+        self.put("/faults", faults).await;
+    }
+
+    /// Changes something at the bank.
+    pub async fn put(&self, path: &str, body: &Value) {
+        send(self.http.put(format!("{}{path}", self.url)).json(body)).await.expect(200);
     }
 
     /// Lets every charge wait until [`Self::recover`].

@@ -1,0 +1,7 @@
+//! The program `orderly-chaos`; see the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    orderly_chaos::main()
+}

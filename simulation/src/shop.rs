@@ -1,0 +1,140 @@
+//! What runs on a node: the services of the product, wired as `orderly serve` wires them.
+
+use crate::nature::{SimulatedClock, SimulatedIds};
+use crate::node::Knock;
+use crate::world::World;
+use actors::{BatchLimits, Home};
+use broker::{BrokerConfig, Consumer};
+use domain::Sku;
+use gateway::{InProcess, Probes, Readiness, Services, render_life_answer, render_order_answer};
+use gateway::GatewayConfig;
+use orders::{OrdersConfig, Parts};
+use recommendations::Recommendations;
+use std::error::Error;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use store::{DatabaseUrl, Db, StoreConfig};
+use tokio::sync::mpsc;
+
+/// The key of everybody who asks.
+pub const ADMIN_KEY: &str = "sk_the_key_of_the_simulation";
+
+/// Starts a node's services and opens its door; returns when the node cannot start.
+pub async fn serve(
+    world: Rc<World>,
+    node: usize,
+    start: u64,
+    mut knocks: mpsc::UnboundedReceiver<Knock>,
+) {
+    let http = match open(&world, node, start).await {
+        Ok(http) => http,
+        Err(error) => {
+            world.trace.count("node.failed_to_start");
+            world.trace.note(format_args!("node {node}"), format_args!("cannot start: {error}"));
+            return;
+        }
+    };
+    world.trace.note(format_args!("node {node}"), "serves");
+    while let Some(Knock { request, reply }) = knocks.recv().await {
+        let http = http.clone();
+        actix::spawn(async move {
+            // A client that left does not hear the answer.
+            let _ = reply.send(http.call(request).await);
+        });
+    }
+    // The door is gone, but the work that was begun goes on until the node is killed.
+    std::future::pending::<()>().await;
+}
+
+async fn open(world: &Rc<World>, node: usize, start: u64) -> Result<InProcess, Box<dyn Error>> {
+    let clock = world.clock(node);
+    let rng = world.rng(&format!("ids {node} {start}"));
+    let ids = Arc::new(SimulatedIds::new(clock.clone(), rng));
+    let config = StoreConfig::new(DatabaseUrl::Sqlite("simulated".into()));
+    let db = world.database.connect(&config, world.weather(node));
+    let here = Home::Here;
+    let clock: Arc<SimulatedClock> = Arc::new(clock);
+    let customers = customers::start(db.clone(), clock.clone(), ids.clone(), &here).await?;
+    customers.ensure_key("admin", ADMIN_KEY, "*").await?;
+    let catalog = catalog::start(db.clone(), clock.clone(), &here).await?;
+    let inventory = inventory::start(db.clone(), clock.clone(), ids.clone(), &here);
+    let provider = crate::money::provider(world)?;
+    let payments = payments::start(db.clone(), clock.clone(), customers.clone(), provider, &here);
+    let known = catalog.clone();
+    let is_active =
+        move |sku: &Sku| known.snapshot().get(sku.as_str()).is_some_and(|product| product.active);
+    let recommendations = Recommendations::new(db.clone(), Arc::new(is_active));
+    let consumers: Vec<Arc<dyn Consumer>> =
+        vec![shipping::consumer(), recommendations::consumer(), world.observer()];
+    let homes = [here];
+    let broker = BrokerConfig {
+        poll: Duration::from_millis(500),
+        park_max: Duration::from_secs(8),
+        jitter: || 0.5,
+        ..BrokerConfig::default()
+    };
+    let broker = broker::start(db.clone(), clock.clone(), consumers, &homes, broker).await?;
+    let waker = broker.clone();
+    let parts = Parts {
+        db: db.clone(),
+        clock: clock.clone(),
+        ids: ids.clone(),
+        catalog: catalog.clone(),
+        inventory: inventory.clone(),
+        payments: payments.clone(),
+        render: render_order_answer,
+        render_life: render_life_answer,
+        committed: Arc::new(move |partitions| waker.wake(partitions.iter().copied())),
+    };
+    let orders = orders::start(parts, &orders_config(world), &homes);
+    let services = Services {
+        orders,
+        catalog,
+        customers,
+        inventory,
+        payments,
+        recommendations,
+        broker,
+        random: || [5; 32],
+        clock,
+        ids,
+    };
+    let answers = Arc::new(AtomicBool::new(true));
+    actix::spawn(watch_database(db, answers.clone()));
+    let probes = Probes {
+        ready: Arc::new(|| Readiness::Ready),
+        database: Arc::new(move || answers.load(Ordering::Acquire)),
+        metrics: Arc::new(String::new),
+    };
+    let nowhere = ([127, 0, 0, 1], 0).into();
+    let config = GatewayConfig::new(nowhere, nowhere, [7; 32]);
+    Ok(InProcess::new(services, probes, &config).await?)
+}
+
+/// As `orderly serve` does it.
+async fn watch_database(db: Db, answers: Arc<AtomicBool>) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let pong = tokio::time::timeout(Duration::from_millis(500), db.ping()).await;
+        answers.store(matches!(pong, Ok(Ok(()))), Ordering::Release);
+    }
+}
+
+fn orders_config(world: &World) -> OrdersConfig {
+    OrdersConfig {
+        lanes: world.profile.lanes,
+        waiting_max: 64,
+        batch: BatchLimits { items_max: 16, weight_max: 64, in_flight_max: 1 },
+        charge_patience: Duration::from_secs(20),
+        reconcile_every: Duration::from_secs(2),
+        stuck_after: Duration::from_secs(5),
+        stuck_visible: Duration::from_secs(60),
+        payment_expiry: Duration::from_secs(world.profile.payment_expiry_seconds),
+        give_up_after: Duration::from_secs(world.profile.give_up_seconds),
+        lease: Duration::from_secs(9),
+        audit_every: Duration::from_secs(3_600),
+        answers_kept: Duration::from_secs(24 * 3_600),
+    }
+}
