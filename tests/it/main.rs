@@ -40,6 +40,8 @@ mod lists;
 #[cfg(test)]
 mod locations;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod orders;
 #[cfg(test)]
 mod panels;
