@@ -56,7 +56,7 @@ pub(crate) async fn send(
     patience: Duration,
     who: &str,
 ) -> Option<Reply> {
-    let Some(to) = world.nodes.get(node) else { return None };
+    let to = world.nodes.get(node)?;
     let what = format!("{} {}", request.method, request.path);
     world.trace.note(who, format_args!("→ {to} {what}"));
     let heard = timeout(patience, to.call(request)).await;
@@ -177,12 +177,9 @@ impl Client {
 
     fn order_body(&mut self, what: &What) -> String {
         let What::Place { units, .. } = what else { return "{}".to_owned() };
-        let lines: Vec<_> = units
-            .iter()
-            .map(|(sku, quantity)| json!({"sku": sku, "quantity": quantity}))
-            .collect();
-        let method =
-            if self.rng.permille(60) { "pm_card_chargeDeclined" } else { "pm_card_visa" };
+        let lines: Vec<_> =
+            units.iter().map(|(sku, quantity)| json!({"sku": sku, "quantity": quantity})).collect();
+        let method = if self.rng.permille(60) { "pm_card_chargeDeclined" } else { "pm_card_visa" };
         let capture = if self.rng.permille(200) { "manual" } else { "automatic" };
         let mut body = json!({"currency": "USD", "lines": lines,
             "payment": {"method": method, "capture": capture}});
@@ -307,11 +304,8 @@ impl Client {
 
     async fn adjust(&mut self) {
         let sku = catalogue::sku(self.rng.index(self.world.profile.products));
-        let delta = if self.rng.permille(750) {
-            self.rng.between(1, 12)
-        } else {
-            -self.rng.between(1, 6)
-        };
+        let delta =
+            if self.rng.permille(750) { self.rng.between(1, 12) } else { -self.rng.between(1, 6) };
         let path = format!("/v1/stock/{sku}/adjustments");
         let body = json!({"delta": delta, "reason": "count"}).to_string();
         let entry = self.enter(What::Adjust { sku, delta }, path, body);

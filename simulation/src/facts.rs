@@ -16,17 +16,23 @@ static ORDERS: Statement = sqlite(
     "SELECT id, idempotency_key, status, version, capture, amount_total, amount_authorized, \
      amount_captured, amount_refunded FROM orders ORDER BY id",
 );
-static EVENTS: Statement =
-    sqlite("facts_events", "SELECT seq, partition, order_id, version, type FROM event ORDER BY seq");
+static EVENTS: Statement = sqlite(
+    "facts_events",
+    "SELECT seq, partition, order_id, version, type FROM event ORDER BY seq",
+);
 static RESERVATIONS: Statement = sqlite(
     "facts_reservations",
     "SELECT r.order_id, r.released_at, unit.value ->> 0 AS sku, unit.value ->> 1 AS units \
      FROM reservation r, json_each(r.units) AS unit ORDER BY r.order_id, 3",
 );
-static STOCK: Statement =
-    sqlite("facts_stock", "SELECT sku, on_hand, reserved, shipped, returned FROM stock ORDER BY sku");
-static PAYMENTS: Statement =
-    sqlite("facts_payments", "SELECT order_id, status, provider_ref FROM payment ORDER BY order_id");
+static STOCK: Statement = sqlite(
+    "facts_stock",
+    "SELECT sku, on_hand, reserved, shipped, returned FROM stock ORDER BY sku",
+);
+static PAYMENTS: Statement = sqlite(
+    "facts_payments",
+    "SELECT order_id, status, provider_ref FROM payment ORDER BY order_id",
+);
 static ANSWERS: Statement = sqlite("facts_answers", "SELECT key, status FROM answer ORDER BY key");
 static SHIPMENTS: Statement =
     sqlite("facts_shipments", "SELECT order_id, status FROM shipment ORDER BY order_id");
@@ -243,8 +249,7 @@ impl Facts {
         };
         let answer = |row: &Row| Ok((key(row)?, row.int("status")?));
         let shipment = |row: &Row| Ok((row.uuid("order_id")?, row.text("status")?));
-        let waits =
-            |row: &Row| Ok((row.int("parked")?, row.int("operations")?, row.int("told")?));
+        let waits = |row: &Row| Ok((row.int("parked")?, row.int("operations")?, row.int("told")?));
         let waiting = rows(db, &WAITING, waits).await?;
         Ok(Self {
             orders: rows(db, &ORDERS, order).await?,
@@ -295,9 +300,10 @@ impl Facts {
         for event in &self.events {
             ends.insert(event.partition, event.seq);
         }
-        let behind = self.positions.iter().find(|(_, partition, seq)| {
-            ends.get(partition).is_some_and(|end| seq < end)
-        });
+        let behind = self
+            .positions
+            .iter()
+            .find(|(_, partition, seq)| ends.get(partition).is_some_and(|end| seq < end));
         behind.map(|(consumer, partition, seq)| {
             format!("{consumer} is at {seq} in partition {partition}")
         })

@@ -76,12 +76,7 @@ impl Node {
     /// A node that does not run yet.
     #[must_use]
     pub fn new(index: usize) -> Self {
-        Self {
-            index,
-            control: RefCell::default(),
-            door: RefCell::new(None),
-            starts: Cell::new(0),
-        }
+        Self { index, control: RefCell::default(), door: RefCell::new(None), starts: Cell::new(0) }
     }
 
     /// Starts the node, and again whenever it ends, until the run is over.
@@ -92,7 +87,8 @@ impl Node {
             if world.is_over() {
                 break;
             }
-            let pause = if world.calm.is() { Duration::from_millis(200) } else { rng.millis(100, 4_000) };
+            let pause =
+                if world.calm.is() { Duration::from_millis(200) } else { rng.millis(100, 4_000) };
             tokio::time::sleep(pause).await;
         }
     }

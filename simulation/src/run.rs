@@ -243,9 +243,8 @@ async fn come_to_rest(world: &Rc<World>, ledger: &RefCell<Ledger>) -> Result<(),
     loop {
         let open: Vec<usize> = {
             let entries = &ledger.borrow().entries;
-            let waits = |index: &usize| {
-                entries[*index].persistent && entries[*index].decided().is_none()
-            };
+            let waits =
+                |index: &usize| entries[*index].persistent && entries[*index].decided().is_none();
             (0..entries.len()).filter(waits).collect()
         };
         if open.is_empty() || began.elapsed() > REST_MAX {

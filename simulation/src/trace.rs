@@ -21,11 +21,7 @@ impl Trace {
     /// Nothing happened yet. `print` each line as it happens, or keep its hash only.
     #[must_use]
     pub fn new(print: bool) -> Self {
-        let inner = Inner {
-            hash: 0xcbf2_9ce4_8422_2325,
-            print,
-            counts: BTreeMap::new(),
-        };
+        let inner = Inner { hash: 0xcbf2_9ce4_8422_2325, print, counts: BTreeMap::new() };
         Self { start: Instant::now(), inner: Mutex::new(inner) }
     }
 

@@ -92,12 +92,8 @@ impl World {
         let database = SimulatedDatabase::open(&folder.0.join("shop.db"))?;
         let (trace, calm) = (Arc::new(Trace::new(print_trace)), Arc::new(Calm::default()));
         calm.set(true);
-        let (bank, doors) = Bank::new(
-            profile.bank.clone(),
-            Rng::new(seed, "bank"),
-            calm.clone(),
-            trace.clone(),
-        );
+        let (bank, doors) =
+            Bank::new(profile.bank.clone(), Rng::new(seed, "bank"), calm.clone(), trace.clone());
         let weather = (0..profile.nodes).map(|node| {
             let rng = Rng::new(seed, &format!("link {node}"));
             Arc::new(Weather::new(node, profile.link.clone(), rng, calm.clone(), trace.clone()))

@@ -51,7 +51,7 @@ def fill(call):
         customer = call("POST", "/v1/customers", {**body, "default_payment_method": "pm_card_visa"})
         customers.append(customer["id"])
     orders, payments = [], []
-    for number in range(60):
+    for number in range(150):
         body = {
             "currency": CURRENCY,
             "lines": [

@@ -194,7 +194,63 @@ async fn raw(world: &World, bytes: &[u8], enough: &str) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
+/// A text of so many characters that is good everywhere, or else a number.
+fn of_size(size: i64, is_text: bool) -> Value {
+    let rest = usize::try_from(size - 1).unwrap_or(0);
+    if is_text && size > 0 { json!(format!("@{}", "x".repeat(rest))) } else { json!(size) }
+}
+
+/// The values of a member that its schema just allows, and those that it just does not.
+fn around_the_limits(schema: &Value) -> Vec<(Value, bool)> {
+    let limit = |name: &str| schema[name].as_i64();
+    let mut values = Vec::new();
+    for (least, most, is_text) in [("minimum", "maximum", false), ("minLength", "maxLength", true)]
+    {
+        if let Some(least) = limit(least) {
+            let below = if is_text { json!("") } else { json!(least - 1) };
+            values.extend([(of_size(least, is_text), true), (below, false)]);
+        }
+        if let Some(most) = limit(most) {
+            let above = of_size(most + 1, is_text);
+            values.extend([(of_size(most, is_text), true), (above, false)]);
+        }
+    }
+    values
+}
+
 on_both! {
+    async fn the_limits_of_the_document_are_those_of_the_server(world in World) {
+        let document = world.api.get("/openapi.json").await.json();
+        let mut tried = 0;
+        for (method, path, name, good) in [
+            (Method::PUT, "/v1/products/X", "ProductChange",
+                json!({"name": "x", "unit_amount": 1, "currency": "USD"})),
+            (Method::PUT, "/v1/stock-locations/north", "StockLocationChange", json!({"rank": 1})),
+            (Method::POST, "/v1/customers", "NewCustomer", json!({"name": "x"})),
+            (Method::POST, "/v1/api-keys", "ApiKeyRequest", json!({"name": "x", "scopes": ["*"]})),
+            (Method::POST, "/v1/dead-letters:redrive", "Redrive", json!({})),
+            (Method::POST, "/v1/stock/X/adjustments", "StockAdjustment", json!({"delta": 1})),
+        ] {
+            let members = &document["components"]["schemas"][name]["properties"];
+            for (member, schema) in members.as_object().unwrap() {
+                if ["default_payment_method", "location"].contains(&member.as_str()) {
+                    continue; // its characters are limited as well
+                }
+                for (value, is_good) in around_the_limits(schema) {
+                    let mut body = good.clone();
+                    body[member] = value;
+                    tried += 1;
+                    let key = format!("limit-{tried}");
+                    let request = world.api.request(method.clone(), path).json(&body);
+                    let reply = send(request.header("Idempotency-Key", key)).await;
+                    let expected = if is_good { 200..=201 } else { 422..=422 };
+                    assert!(expected.contains(&reply.status), "{body}\n{}", reply.text);
+                }
+            }
+        }
+        assert!(tried > 30, "{tried}");
+    }
+
     async fn bad_orders_are_told_what_is_wrong_and_where(world in World) {
         world.stocked("TEA", 250, 1_000).await;
         let cases = unreadable_bodies().into_iter().chain(invalid_bodies());

@@ -173,9 +173,7 @@ fn wish(path: &[&str], form: &BTreeMap<String, String>) -> Option<Wish> {
             amount: number("amount_to_capture"),
             last: text("final_capture") != "false",
         },
-        ["v1", "payment_intents", intent, "cancel"] => {
-            Wish::Void { intent: (*intent).to_owned() }
-        }
+        ["v1", "payment_intents", intent, "cancel"] => Wish::Void { intent: (*intent).to_owned() },
         ["v1", "refunds"] => {
             Wish::Refund { intent: text("payment_intent"), amount: number("amount") }
         }

@@ -91,7 +91,10 @@ pub(super) fn effects(facts: &Facts, findings: &mut Findings) {
         });
     }
     findings.unless(shipments == orders, "I11", || {
-        format!("shipments {:?} differ from confirmed orders", shipments.symmetric_difference(&orders))
+        format!(
+            "shipments {:?} differ from confirmed orders",
+            shipments.symmetric_difference(&orders)
+        )
     });
     let baskets: BTreeSet<i64> = facts.baskets.iter().copied().collect();
     findings.unless(baskets == places, "I11", || {

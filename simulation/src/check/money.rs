@@ -69,7 +69,8 @@ pub(super) fn intents(facts: &Facts, findings: &mut Findings) {
     for intent in &facts.intents {
         let order = facts.orders.iter().find(|order| order.id.to_string() == intent.order_id);
         let Some(order) = order else {
-            findings.add("I7", format!("{} is of the unknown order {}", intent.id, intent.order_id));
+            findings
+                .add("I7", format!("{} is of the unknown order {}", intent.id, intent.order_id));
             continue;
         };
         let payments = facts.payments.iter().filter(|p| p.order_id == order.id);

@@ -40,7 +40,8 @@ pub(super) fn promises(facts: &Facts, findings: &mut Findings) {
         });
     }
     for order in &facts.orders {
-        let of = |live| facts.promises.iter().filter(move |p| p.order_id == order.id && p.live == live);
+        let of =
+            |live| facts.promises.iter().filter(move |p| p.order_id == order.id && p.live == live);
         let live: i64 = of(true).map(|promise| promise.units).sum();
         let id = order.id.to_string();
         let open: i64 = facts.told.get(&id).map_or(0, |told| {
