@@ -65,6 +65,8 @@ def fill(call):
         }
         order = call("POST", "/v1/orders", body, f"seed-order-{number}")
         orders.append(order["id"])
+        if number % 5 == 0:
+            call("POST", f"/v1/orders/{order['id']}/shipments", {}, f"seed-shipment-{number}")
         payments.append(order["payment"]["id"])
     shop = {"currency": CURRENCY, "skus": SKUS, "customers": customers}
     print(json.dumps({**shop, "orders": orders, "payments": payments}))

@@ -83,7 +83,7 @@ fn rejected() -> OrderEvent {
 async fn append(db: &Db, events: Vec<(OrderId, OrderEvent)>) {
     let mut versions = std::collections::HashMap::new();
     let mut recorded = |(order_id, event): (OrderId, OrderEvent)| Recorded {
-        id: EventId(Uuid::now_v7()),
+        id: EventId(order_id.0),
         order_id,
         version: *versions.entry(order_id).and_modify(|version| *version += 1).or_insert(1),
         at: Timestamp::from_micros(1_767_323_045_678_901),
