@@ -106,7 +106,7 @@ impl Profile {
         let mut rng = Rng::new(seed, "profile");
         let nodes = [1, 2, 2, 3, 3][rng.index(5)];
         let some = |rng: &mut Rng, choices: [u64; 4]| choices[rng.index(4)];
-        Self {
+        let mut profile = Self {
             nodes,
             lanes: 1 + rng.index(2),
             clients: 4 + rng.index(7),
@@ -148,6 +148,20 @@ impl Profile {
             payment_expiry_seconds: [15, 40, 600][rng.index(3)],
             give_up_seconds: [8, 25, 40][rng.index(3)],
             poison_permille: some(&mut rng, [0, 0, 20, 60]),
+        };
+        if seed % 8 == 6 {
+            profile.be_late();
         }
+        profile
+    }
+
+    /// Makes a run in which requests reach the bank long after the shop has given their orders up:
+    /// by chance alone that is rare.
+    fn be_late(&mut self) {
+        self.payment_expiry_seconds = 15;
+        self.give_up_seconds = 8;
+        self.bank.slow_permille = 350;
+        self.bank.slow_millis = 90_000;
+        self.bank.event_lost_permille = 1_000;
     }
 }

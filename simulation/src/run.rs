@@ -239,6 +239,8 @@ async fn watch_stock(world: Rc<World>, ledger: Rc<RefCell<Ledger>>) {
 /// Clients that want to know ask until they do; then the shop gets time to finish.
 async fn come_to_rest(world: &Rc<World>, ledger: &RefCell<Ledger>) -> Result<(), Violation> {
     until_listening(world).await?;
+    // The nodes look once a second whether the database answers.
+    tokio::time::sleep(Duration::from_secs(3)).await;
     let began = tokio::time::Instant::now();
     loop {
         let open: Vec<usize> = {

@@ -49,6 +49,12 @@ pub fn bugs_page(caught: &[(&faults::Bug, u64, &str)]) -> String {
     for (bug, seed, promise) in caught {
         page.push_str(&format!("| `{}` | {} | {seed} | {promise} |\n", bug.name, bug.what));
     }
+    page.push_str(
+        "\nBugs that break no promise of the simulation, and what catches them instead:\n\n",
+    );
+    for (bug, instead) in NOT_CAUGHT_HERE {
+        page.push_str(&format!("- `{bug}`: {instead}\n"));
+    }
     page
 }
 

@@ -21,9 +21,10 @@ use utoipa_actix_web::AppExt;
         title = "Orderly",
         description = "An order-processing back end: orders, stock, payments, in one transaction \
                        log. Money is an integer in the currency's minor unit; integers are written \
-                       without fraction or exponent; times are RFC 3339 UTC; identifiers are UUIDv7. Every answer carries `X-Trace-Id`; every error \
-                       is a problem (RFC 9457) with a stable `code`. `traceparent` is continued. HEAD \
-                       is answered wherever GET is.",
+                       without fraction or exponent; times are RFC 3339 UTC; identifiers are \
+                       UUIDv7. Every answer carries `X-Trace-Id`; every error is a problem (RFC \
+                       9457) with a stable `code`. `traceparent` is continued. HEAD is answered \
+                       wherever GET is.",
         version = env!("CARGO_PKG_VERSION"),
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
         contact(name = "Orderly")

@@ -91,14 +91,13 @@ pub(super) fn effects(facts: &Facts, findings: &mut Findings) {
         });
     }
     findings.unless(shipments == orders, "I11", || {
-        format!(
-            "shipments {:?} differ from confirmed orders",
-            shipments.symmetric_difference(&orders)
-        )
+        let differ: Vec<&Uuid> = shipments.symmetric_difference(&orders).collect();
+        format!("orders that are confirmed or have a shipment, but not both: {differ:?}")
     });
     let baskets: BTreeSet<i64> = facts.baskets.iter().copied().collect();
     findings.unless(baskets == places, "I11", || {
-        format!("baskets {:?} differ from confirmations", baskets.symmetric_difference(&places))
+        let differ: Vec<&i64> = baskets.symmetric_difference(&places).collect();
+        format!("confirmations without a basket, or the other way round: {differ:?}")
     });
     let mut seen: BTreeMap<i64, usize> = BTreeMap::new();
     let mut last: BTreeMap<Uuid, i64> = BTreeMap::new();
