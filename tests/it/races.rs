@@ -61,7 +61,7 @@ async fn place_and_maybe_cancel(world: &World, second: &Node, number: usize) -> 
     let id = send(request.header("Prefer", "respond-async")).await.order_id();
     if dice(number + 7, 2) == 0 {
         // Not to wait for anything: to meet the order at another moment of its way each time.
-        tokio::time::sleep(Duration::from_millis(dice(number, 2_500))).await;
+        tokio::time::sleep(Duration::from_millis(dice(number, 5_000))).await;
         let reply = cancel(&second.api, &id, &format!("early-{number}")).await;
         assert!(matches!(reply.status, 200 | 202 | 409), "{}", reply.text);
     }
@@ -87,7 +87,7 @@ async fn two_nodes() -> (World, Node) {
     world.bank.put("/webhook", &json!({"url": url, "secret": "whsec_of_the_test"})).await;
     world
         .bank
-        .faults(&json!({"delay_ms": 1500, "webhook_early": true, "webhook_duplicate_percent": 40,
+        .faults(&json!({"delay_ms": 4000, "webhook_early": true, "webhook_duplicate_percent": 40,
             "webhook_reorder_percent": 30, "lost_reply_percent": 10, "seed": 11}))
         .await;
     world.stocked("TEA", 250, 10_000).await;
