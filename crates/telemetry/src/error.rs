@@ -2,7 +2,6 @@
 
 use metrics_exporter_prometheus::BuildError;
 use tracing_subscriber::filter::ParseError;
-use tracing_subscriber::reload;
 use tracing_subscriber::util::TryInitError;
 
 /// Why the log or the metrics could not be set up.
@@ -24,10 +23,7 @@ pub enum TelemetryError {
     },
     /// The log whose filter should change does not exist any more.
     #[error("the log is gone, its filter cannot be changed")]
-    LogGone {
-        /// What refused.
-        source: reload::Error,
-    },
+    LogGone,
     /// The metrics recorder cannot be installed: another one is there already.
     #[error("the metrics recorder cannot be installed")]
     Metrics {

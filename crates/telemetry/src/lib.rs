@@ -26,6 +26,7 @@
 mod error;
 mod fields;
 mod json;
+mod levels;
 mod line;
 mod logs;
 mod metrics;

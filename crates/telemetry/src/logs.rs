@@ -5,13 +5,13 @@ use std::io::{IsTerminal, Write as _};
 
 use time::OffsetDateTime;
 use tracing::{Event, Subscriber};
-use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
-use tracing_subscriber::registry::{LookupSpan, Registry};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer, reload};
 
 use crate::TelemetryError;
+use crate::levels::{Levels, LevelsHandle};
 use crate::line::Line;
 use crate::spans::SpanLayer;
 use crate::{json, pretty};
@@ -34,15 +34,15 @@ pub struct LogConfig {
     pub service: String,
     /// How a line looks.
     pub format: LogFormat,
-    /// Which spans and events are kept, as `tracing_subscriber::EnvFilter` directives: `info`, or
-    /// `info,orders=debug`. An empty text keeps errors only.
+    /// Which spans and events are kept: `info`, or `info,orders=debug`. An empty text keeps errors
+    /// only.
     pub filter: String,
 }
 
 /// Changes the running log. Clones control the same log.
 #[derive(Debug, Clone)]
 pub struct LogControl {
-    filter: reload::Handle<EnvFilter, Registry>,
+    levels: LevelsHandle,
 }
 
 impl LogControl {
@@ -55,8 +55,7 @@ impl LogControl {
     /// [`TelemetryError::Filter`] when the directives cannot be read; the old filter stays.
     /// [`TelemetryError::LogGone`] when the log was torn down, which only tests do.
     pub fn set_filter(&self, filter: &str) -> Result<(), TelemetryError> {
-        let parsed = parse_filter(filter)?;
-        self.filter.reload(parsed).map_err(|source| TelemetryError::LogGone { source })
+        self.levels.set(filter)
     }
 }
 
@@ -97,7 +96,7 @@ pub fn log_error(code: &str, error: &(dyn Error + 'static), what: &str) {
     tracing::error!(event = code.to_ascii_lowercase(), code, cause = error, "{what}");
 }
 
-/// Stacks the filter, the span ids and the writer.
+/// Stacks the levels, the span ids and the writer.
 fn assemble<W>(
     filter: &str,
     seed: u64,
@@ -106,20 +105,11 @@ fn assemble<W>(
 where
     W: Fn(&str) + Send + Sync + 'static,
 {
-    // The filter is the lowest layer: what it refuses costs the others nothing.
-    let (filter, handle) = reload::Layer::new(parse_filter(filter)?);
+    let levels = Levels::parse(filter)?;
+    let control = LogControl { levels: levels.handle() };
     let subscriber =
-        tracing_subscriber::registry().with(filter).with(SpanLayer::new(seed)).with(layer);
-    Ok((subscriber, LogControl { filter: handle }))
-}
-
-fn parse_filter(filter: &str) -> Result<EnvFilter, TelemetryError> {
-    // `parse` reads no environment variable. Field values are compared as text: whoever may set
-    // the filter must not be able to set an expensive regular expression.
-    EnvFilter::builder()
-        .with_regex(false)
-        .parse(filter)
-        .map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })
+        tracing_subscriber::registry().with(levels).with(SpanLayer::new(seed)).with(layer);
+    Ok((subscriber, control))
 }
 
 #[derive(Debug)]
