@@ -8,6 +8,7 @@
 mod leases;
 mod plan;
 mod resolve;
+mod sweep;
 
 use crate::handle::OrdersConfig;
 use crate::lane::Lane;
@@ -24,13 +25,14 @@ use domain::Timestamp;
 use futures_util::StreamExt;
 use metrics::{counter, gauge};
 use plan::is_due;
+use sweep::{Sweep, Tally, goes_on};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use store::answers;
 use store::leases::Held;
-use uuid::Uuid;
+use tokio::sync::Mutex;
 
 /// Rows read at once.
 const PAGE_ROWS: i64 = 500;
@@ -69,6 +71,8 @@ struct Round {
     config: OrdersConfig,
     lanes: Arc<[Mailbox<Lane>]>,
     leases: Arc<Leases>,
+    /// Held by the one round that is under way.
+    sweep: Mutex<Sweep>,
 }
 
 /// How far a round looks back for what is due: to the one before it. `None` after a start: who knows
@@ -82,7 +86,8 @@ impl Recovery {
         lanes: Arc<[Mailbox<Lane>]>,
         leases: Arc<Leases>,
     ) -> Self {
-        let round = Arc::new(Round { parts, config, lanes, leases });
+        let sweep = Mutex::default();
+        let round = Arc::new(Round { parts, config, lanes, leases, sweep });
         Self { round, last: None, busy: false, renewing: false }
     }
 
@@ -128,7 +133,7 @@ impl Round {
     /// Every part is done, whatever becomes of the others.
     async fn run(&self, interval: Interval) {
         let results = [
-            ("pending orders", self.pending_orders(interval).await),
+            ("pending orders", self.pending_orders().await),
             ("orders that were given up", self.given_up_orders(interval).await),
             ("open operations", self.open_operations(interval).await),
             ("the provider's events", self.provider_events().await),
@@ -158,17 +163,28 @@ impl Round {
         interval.is_none_or(|interval| is_due(plan::age(since, now), interval, first, pause_max))
     }
 
-    async fn pending_orders(&self, interval: Interval) -> Result<(), BatchError> {
+    async fn pending_orders(&self) -> Result<(), BatchError> {
+        let mut sweep = self.sweep.lock().await;
+        let now = self.parts.clock.now();
+        sweep.begin(now);
+        let interval = sweep.interval(now);
         let before = self.ago(self.config.stuck_after);
-        let mut after = Uuid::nil();
+        let mut pages = 0;
         loop {
-            let mut page = books::pending(&self.parts.db, before, after, PAGE_ROWS).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = last.order.id.0;
+            let mut page = books::pending(&self.parts.db, before, sweep.after, PAGE_ROWS).await?;
+            let Some(last) = page.last() else {
+                sweep.end();
+                return Ok(());
+            };
+            sweep.after = last.order.id.0;
             if faults::planted("recovery-skips-the-last") {
                 page.pop();
             }
-            self.resolve_all(page, interval, PAUSE_MAX).await;
+            let tally = self.resolve_all(page, interval, PAUSE_MAX).await;
+            pages += 1;
+            if !goes_on(pages, tally) {
+                return Ok(());
+            }
         }
     }
 
@@ -183,19 +199,28 @@ impl Round {
         }
     }
 
-    async fn resolve_all(&self, page: Vec<books::Kept>, interval: Interval, pause_max: Duration) {
+    async fn resolve_all(
+        &self,
+        page: Vec<books::Kept>,
+        interval: Interval,
+        pause_max: Duration,
+    ) -> Tally {
         let due = page.into_iter().filter_map(|kept| {
             let lease = self.leases.of(kept.order.id)?;
             let is_turn = self.is_turn(kept.order.created_at, interval, pause_max);
             is_turn.then_some((kept, lease))
         });
-        futures_util::stream::iter(due)
-            .for_each_concurrent(AT_ONCE, |(kept, lease)| async move {
+        let settled: Vec<bool> = futures_util::stream::iter(due)
+            .map(|(kept, lease)| async move {
                 faults::point("recover.found").await;
                 counter!("orders_recovered_total").increment(1);
-                self.resolver(kept.order.id, Some(lease)).resolve(&kept.order).await;
+                self.resolver(kept.order.id, Some(lease)).resolve(&kept.order).await
             })
+            .buffer_unordered(AT_ONCE)
+            .collect()
             .await;
+        let asked = settled.len();
+        Tally { asked, settled: settled.into_iter().filter(|settled| *settled).count() }
     }
 
     fn resolver(&self, order: domain::OrderId, lease: Option<Held>) -> Resolver {

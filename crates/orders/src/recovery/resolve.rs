@@ -30,7 +30,9 @@ impl Resolver {
     /// Reads the order and resolves it, if its payment is not known.
     pub(crate) async fn look_at(&self, order: OrderId) {
         match books::get(&self.parts.db, order).await {
-            Ok(Some(order)) if is_open(&order) => self.resolve(&order).await,
+            Ok(Some(order)) if is_open(&order) => {
+                self.resolve(&order).await;
+            }
             Ok(_) => {}
             Err(error) => tracing::warn!(event = "order_unread", order_id = %order,
                 cause = &error as &dyn std::error::Error, "an order cannot be read"),
@@ -38,8 +40,9 @@ impl Resolver {
     }
 
     /// Asks the provider what became of the payment, and sends the order on its way. Its goods are
-    /// given to others only when nobody knows of a payment: whoever paid gets them.
-    pub(crate) async fn resolve(&self, order: &Order) {
+    /// given to others only when nobody knows of a payment: whoever paid gets them. Whether the order
+    /// went on.
+    pub(crate) async fn resolve(&self, order: &Order) -> bool {
         let inquiry = self.parts.payments.inquire(payment_of(order), &self.context()).await;
         match inquiry {
             Ok(Inquiry::Known { payment, outcome }) => self.settle(payment, outcome).await,
@@ -48,37 +51,38 @@ impl Resolver {
             Err(error) => {
                 tracing::warn!(event = "inquiry_failed", order_id = %order.id,
                     cause = &error as &dyn std::error::Error, "the provider could not be asked");
-                self.go_on_without(order, false).await;
+                self.go_on_without(order, false).await
             }
         }
     }
 
     /// No payment is known; `is_absent` if the provider says that there is none.
-    async fn go_on_without(&self, order: &Order, is_absent: bool) {
+    async fn go_on_without(&self, order: &Order, is_absent: bool) -> bool {
         if order.status != OrderStatus::Pending {
-            return;
+            return false;
         }
         let plan = plan(order, self.parts.clock.now(), &self.limits);
         if plan.release_goods && !self.step(order, Command::ReleaseGoods).await {
-            return;
+            return false;
         }
         match plan.if_absent {
             IfAbsent::Charge if is_absent => self.charge(order).await,
-            IfAbsent::GiveUp if is_absent => drop(self.step(order, Command::GiveUpPayment).await),
-            _ => {}
+            IfAbsent::GiveUp if is_absent => self.step(order, Command::GiveUpPayment).await,
+            _ => false,
         }
     }
 
-    async fn charge(&self, order: &Order) {
+    async fn charge(&self, order: &Order) -> bool {
         let charged = self.parts.payments.charge(payment_of(order), &self.context()).await;
-        if let Ok(Charged::Known { payment, outcome }) = charged {
-            self.settle(payment, outcome).await;
+        match charged {
+            Ok(Charged::Known { payment, outcome }) => self.settle(payment, outcome).await,
+            _ => false,
         }
     }
 
-    async fn settle(&self, payment: domain::Payment, outcome: domain::ChargeOutcome) {
+    async fn settle(&self, payment: domain::Payment, outcome: domain::ChargeOutcome) -> bool {
         let origin = self.origin("payment_settled");
-        self.advance(settle_step(payment, outcome, origin, self.lease.clone())).await;
+        self.advance(settle_step(payment, outcome, origin, self.lease.clone())).await
     }
 
     async fn step(&self, order: &Order, command: Command) -> bool {
