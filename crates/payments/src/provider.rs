@@ -34,6 +34,9 @@ pub enum ProviderError {
     /// The HTTP client cannot be made, or a call failed.
     #[error("the payment provider cannot be reached")]
     Http(#[from] reqwest::Error),
+    /// Its address is none.
+    #[error("the address of the payment provider cannot be read: {0}")]
+    BaseUrl(String),
     /// A limit makes no sense.
     #[error("a limit of the payment provider makes no sense")]
     Limits(#[from] ConfigError),

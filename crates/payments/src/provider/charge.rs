@@ -73,6 +73,6 @@ impl HttpProvider {
         if let Some(leg) = &leg {
             form.push(("metadata[leg]", leg));
         }
-        self.post("/v1/payment_intents", key, &form)
+        self.post_to(self.charges.clone(), key, &form)
     }
 }

@@ -6,7 +6,7 @@ use super::{Inquiry, LedgerEntry, PaymentProvider, ProviderConfig, ProviderError
 use async_trait::async_trait;
 use domain::{ChargeOutcome, Operation, OperationOutcome, OrderId, Payment};
 use futures_util::StreamExt;
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, IntoUrl, RequestBuilder, Response, Url};
 use resilience::{Dependency, retry};
 use tokio::time::Instant;
 
@@ -16,6 +16,8 @@ const ANSWER_MAX_BYTES: usize = 256 * 1024;
 /// The way to the provider.
 pub struct HttpProvider {
     http: Client,
+    /// Where orders are paid, read once.
+    pub(super) charges: Url,
     pub(super) config: ProviderConfig,
     guards: Dependency,
     #[cfg(feature = "simulation")]
@@ -76,8 +78,11 @@ impl HttpProvider {
             .pool_max_idle_per_host(1_024)
             .build()?;
         let guards = Dependency::new("bank", &config.limits)?;
+        let charges = Url::parse(&format!("{}/v1/payment_intents", config.base_url))
+            .map_err(|source| ProviderError::BaseUrl(source.to_string()))?;
         Ok(Self {
             http,
+            charges,
             config,
             guards,
             #[cfg(feature = "simulation")]
@@ -92,8 +97,18 @@ impl HttpProvider {
 
     /// A request that does something, once per key.
     pub(super) fn post(&self, path: &str, key: &str, form: &[(&str, &str)]) -> RequestBuilder {
+        self.post_to(format!("{}{path}", self.config.base_url), key, form)
+    }
+
+    /// A request that does something, once per key.
+    pub(super) fn post_to(
+        &self,
+        url: impl IntoUrl,
+        key: &str,
+        form: &[(&str, &str)],
+    ) -> RequestBuilder {
         self.http
-            .post(format!("{}{path}", self.config.base_url))
+            .post(url)
             .bearer_auth(&self.config.api_key)
             .header("Idempotency-Key", key)
             .form(form)
