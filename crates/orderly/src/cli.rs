@@ -120,7 +120,7 @@ pub(crate) struct ServeArgs {
     /// Threads for HTTP, and as many for actors [default: the number of cores].
     #[arg(long, env = "ORDERLY_WORKERS")]
     pub(crate) workers: Option<usize>,
-    /// Order lanes, 1 to 8 [default: 2 on Postgres, 1 on SQLite].
+    /// Order lanes, 1 to 8 [default: 1].
     #[arg(long, env = "ORDERLY_LANES")]
     pub(crate) lanes: Option<usize>,
     /// Seconds after which an order whose payment is still unknown gives its goods to others.

@@ -296,7 +296,8 @@ impl Ledger {
         if !self.payments.is_empty() {
             tx = shop.payments.open(tx, self.payments, context).await?;
         }
-        answers::store(&mut tx, &self.answers).await?;
+        // These orders have just taken their keys.
+        answers::store_new(&mut tx, &self.answers).await?;
         outbox::append(&mut tx, &self.events).await?;
         faults::point("place.before_commit").await;
         if faults::planted("place-tells-before-commit") {

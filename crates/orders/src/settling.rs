@@ -188,15 +188,19 @@ async fn finish(
     batch: &[Settlement],
     steps: &[Move<'_>],
 ) -> Result<HashMap<RequestKey, Answer>, BatchError> {
-    let mut stored: Vec<Stored> = steps.iter().map(|step| told(shop, step)).collect();
-    stored.extend(batch.iter().filter_map(|settlement| waiting(shop, settlement)));
-    let new = answers::store(&mut tx, &stored).await?;
+    // Whoever does not wait was told "accepted" before, and that stays the answer. Whoever waits has
+    // no answer yet: this node has the key's only request, and nobody else moved the order on.
+    let waits = |step: &&Move<'_>| step.settlement.reply.is_some();
+    let mut stored: Vec<Stored> = steps.iter().filter(waits).map(|s| told(shop, s)).collect();
+    answers::store_new(&mut tx, &stored).await?;
+    let accepted: Vec<Stored> = batch.iter().filter_map(|s| waiting(shop, s)).collect();
+    let new = answers::store(&mut tx, &accepted).await?;
     let events: Vec<Recorded> = steps.iter().map(|step| recorded(shop, step)).collect();
     outbox::append(&mut tx, &events).await?;
-    // A key that was answered before keeps its first answer: an order told "accepted" at its
-    // deadline, or one that another node has settled meanwhile. Both are rare.
-    let complete = new == stored.len() as u64 && steps.len() + count_waiting(batch) == batch.len();
+    // Orders that another node has settled meanwhile have their answer from there. They are rare.
+    let complete = new == accepted.len() as u64 && steps.len() + accepted.len() == batch.len();
     let answers = if complete {
+        stored.extend(accepted);
         stored.into_iter().map(|stored| (stored.key, stored.answer)).collect()
     } else {
         let keys: Vec<RequestKey> = batch.iter().map(|s| s.kept.key.clone()).collect();
@@ -213,10 +217,6 @@ async fn finish(
         counter!("orders_total", "outcome" => outcome_label(label)).increment(1);
     }
     Ok(answers)
-}
-
-fn count_waiting(batch: &[Settlement]) -> usize {
-    batch.iter().filter(|s| matches!(s.what, Settled::Waiting { .. })).count()
 }
 
 fn told(shop: &Parts, step: &Move<'_>) -> Stored {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 static FIND: Statement = statement!("find_answers");
 static STORE: Statement = statement!("store_answers");
+static STORE_NEW: Statement = statement!("store_new_answers");
 static FORGET: Statement = statement!("forget_answers");
 
 /// SHA-256 of what makes two requests the same: method, path and canonical body.
@@ -61,7 +62,22 @@ pub async fn store(tx: &mut Tx, answers: &[Stored]) -> Result<u64, StoreError> {
     if faults::planted("answer-not-kept") {
         return Ok(answers.len() as u64);
     }
-    let rows = Rows::new()
+    tx.execute(STORE.query().rows(rows(answers))).await
+}
+
+/// Keeps answers to requests of which it is certain that nobody has answered them.
+///
+/// # Errors
+/// See [`StoreError`]; also when one of them has an answer.
+pub async fn store_new(tx: &mut Tx, answers: &[Stored]) -> Result<(), StoreError> {
+    if answers.is_empty() || faults::planted("answer-not-kept") {
+        return Ok(());
+    }
+    tx.execute(STORE_NEW.query().rows(rows(answers))).await.map(drop)
+}
+
+fn rows(answers: &[Stored]) -> Rows {
+    Rows::new()
         .uuids(answers.iter().map(|a| a.key.principal_id))
         .texts(answers.iter().map(|a| a.key.key.clone()))
         .bytes(answers.iter().map(|a| a.fingerprint.to_vec()))
@@ -69,8 +85,7 @@ pub async fn store(tx: &mut Tx, answers: &[Stored]) -> Result<u64, StoreError> {
         .texts(answers.iter().map(|a| a.answer.location.clone()))
         .texts(answers.iter().map(|a| a.answer.etag.clone()))
         .texts(answers.iter().map(|a| a.answer.body.clone()))
-        .times(answers.iter().map(|a| a.created_at));
-    tx.execute(STORE.query().rows(rows)).await
+        .times(answers.iter().map(|a| a.created_at))
 }
 
 /// Forgets up to `limit` answers given before `before`; how many.

@@ -74,6 +74,18 @@ impl Db {
     }
 }
 
+/// How statements that write are planned: once, and always from the batch to the rows by their keys.
+///
+/// What a batch names is the outer side, in the order in which it names it, so that rows are locked
+/// in that order without a statement that does nothing else. Left to statistics, a table that has
+/// just been filled is read from end to end for every batch: 54 µs instead of 8 for the row of a
+/// payment, measured with 40,000 of them.
+const WRITERS_PLANS: [(&str, &str); 3] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
+
 async fn open_postgres(url: &str, config: &StoreConfig) -> Result<Db, StoreError> {
     let statement_timeout = config.statement_timeout.as_millis().to_string();
     let options = PgConnectOptions::from_str(url)
@@ -85,6 +97,9 @@ async fn open_postgres(url: &str, config: &StoreConfig) -> Result<Db, StoreError
             ("idle_in_transaction_session_timeout", "5000"),
             // Compiling a plan costs more than these statements ever run.
             ("jit", "off"),
+            // Every statement finds its rows by an index. Statistics of a table that has just been
+            // filled say that it is empty, and then the broker's look for news read all of it.
+            ("enable_seqscan", "off"),
         ]);
     let pool = || {
         PgPoolOptions::new()
@@ -92,7 +107,8 @@ async fn open_postgres(url: &str, config: &StoreConfig) -> Result<Db, StoreError
             .acquire_timeout(config.acquire_timeout)
             .test_before_acquire(false)
     };
-    let writers = pool().connect_with(options.clone()).await.map_err(StoreError::Unavailable)?;
+    let writers = options.clone().options(WRITERS_PLANS);
+    let writers = pool().connect_with(writers).await.map_err(StoreError::Unavailable)?;
     refuse_unless_durable(&writers).await?;
     // Reads have connections of their own: however many and slow they are, orders go on.
     let readers = pool().connect_lazy_with(options);
