@@ -12,7 +12,7 @@ use actix_web::App;
 use std::collections::BTreeMap;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Object, Ref, RefOr, Response, ResponseBuilder, Schema};
-use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
+use utoipa::{IntoParams, Modify, OpenApi, ToSchema};
 use utoipa_actix_web::AppExt;
 
 #[derive(OpenApi)]
@@ -90,20 +90,27 @@ fn merge(schema: &mut Schema) {
     *schema = Schema::Object(merged);
 }
 
+/// Problems that an operation may answer with, as a type to name among its `responses`.
 macro_rules! problems {
     ($(#[$doc:meta])* $name:ident: $($status:literal $what:literal,)*) => {
         $(#[$doc])*
         pub(crate) struct $name;
 
-        impl IntoResponses for $name {
-            fn responses() -> BTreeMap<String, RefOr<Response>> {
-                [$(($status, $what),)*]
-                    .into_iter()
-                    .map(|(status, what): (u16, &str)| (status.to_string(), problem(what).into()))
-                    .collect()
+        impl utoipa::IntoResponses for $name {
+            fn responses() -> $crate::documents::Responses {
+                $crate::documents::told(&[$(($status, $what),)*])
             }
         }
     };
+}
+pub(crate) use problems;
+
+/// Responses by status.
+pub(crate) type Responses = BTreeMap<String, RefOr<Response>>;
+
+/// The responses of [`problems`].
+pub(crate) fn told(problems: &[(u16, &str)]) -> Responses {
+    problems.iter().map(|(status, what)| (status.to_string(), problem(what).into())).collect()
 }
 
 fn problem(what: &str) -> Response {
@@ -139,6 +146,19 @@ problems! {
 }
 
 problems! {
+    /// What is asked for is not there.
+    NotFound:
+    404 "`NOT_FOUND`",
+}
+
+problems! {
+    /// What can go wrong with a step of an order, besides what goes wrong with any write.
+    StepProblems:
+    404 "`NOT_FOUND`",
+    412 "`VERSION_MISMATCH`, with `details.current_version`.",
+}
+
+problems! {
     /// What can go wrong with a stream before its first line. Later it goes wrong line by line.
     StreamProblems:
     400 "`INVALID_HEADER`, `IDEMPOTENCY_KEY_INVALID`",
@@ -147,6 +167,34 @@ problems! {
     415 "`UNSUPPORTED_MEDIA_TYPE`",
     500 "`INTERNAL`",
     503 "`UNAVAILABLE`, with `Retry-After`",
+}
+
+/// Which page of a list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes the parameters of a list for the OpenAPI document")]
+pub(crate) struct PageParameters {
+    /// Rows of a page: 1 to 100, default 20.
+    limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// The headers of a step of an order.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes the headers of a step for the OpenAPI document")]
+pub(crate) struct StepHeaders {
+    /// Names the request, up to 255 visible ASCII characters. The step is taken at most once.
+    #[param(rename = "Idempotency-Key")]
+    idempotency_key: String,
+    #[doc = "The entity tag of the order as the client knows it: the step is taken only if the \
+             order is still that one."]
+    #[param(rename = "If-Match")]
+    if_match: Option<String>,
+    /// Default 10000, at most 60000.
+    #[param(rename = "X-Request-Timeout-Ms")]
+    timeout_ms: Option<i64>,
 }
 
 macro_rules! outcomes {

@@ -119,6 +119,18 @@ impl Query {
     }
 }
 
+/// Which page is asked for of the list at `path`, which has no filters.
+///
+/// # Errors
+/// `INVALID_PARAMETER` for the limit or another parameter, `INVALID_CURSOR` for the cursor.
+pub(crate) fn page_of(
+    request: &HttpRequest,
+    path: &str,
+    seal: &CursorSeal,
+) -> Result<PageRequest, Problem> {
+    Query::of(request, &["limit", "cursor"])?.page(path, seal)
+}
+
 /// `INVALID_PARAMETER` about `name`.
 pub(crate) fn refuse(name: &str, message: &'static str) -> Problem {
     Problem::new(Code::InvalidParameter, message).with("parameter", name)

@@ -1,15 +1,17 @@
 //! Answers that are kept by idempotency key: made once, sent byte for byte for ever.
 
-use crate::http::ndjson::{bad_line, good_line};
+use crate::admission::{Caller, Gate};
+use crate::http::ndjson::{self, Lines, bad_line, good_line};
 use crate::problem::{Code, PROBLEM_JSON, Problem, ProblemBody};
 use crate::views::{OrderView, StockView};
-use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, web};
 use bytes::Bytes;
 use domain::{Order, OrderId, Shortage};
 use inventory::StockView as Level;
 use orders::Outcome;
 use serde::Serialize;
+use std::rc::Rc;
 use store::answers::Answer;
 
 /// Says that the answer was given before.
@@ -130,9 +132,36 @@ const fn member(status: u16, name: &str) -> &str {
 /// What a service made of one entry of a chunk: status and JSON, or why it refused.
 pub(crate) type Entry = Result<(u16, String), Problem>;
 
+/// Answers a stream of entries, chunk by chunk; `name` is the member of a line that holds what was
+/// made. `parse` reads a line, given its number, and `call` hands those that it accepts to a
+/// service.
+pub(crate) fn batch<T: 'static>(
+    (gate, caller): (web::Data<Gate>, Caller),
+    payload: web::Payload,
+    name: &'static str,
+    parse: impl Fn(&Caller, u64, &[u8]) -> Result<T, Problem> + 'static,
+    call: impl AsyncFn(&Gate, &Caller, Vec<T>) -> Result<Vec<Entry>, Problem> + 'static,
+) -> HttpResponse {
+    ndjson::respond(move |outlet| {
+        let trace_id = caller.trace_id();
+        let ways = Rc::new((parse, call));
+        let work = move |lines| {
+            // Each chunk has a deadline of its own.
+            let (gate, caller, ways) = (gate.clone(), caller.renewed(), ways.clone());
+            async move {
+                let (parse, call) = &*ways;
+                let read = |number: u64, line: &[u8]| parse(&caller, number, line);
+                let send = async |entries| call(&gate, &caller, entries).await;
+                chunk(lines, name, &caller.trace_id(), read, send).await
+            }
+        };
+        ndjson::chunks(Lines::new(payload), outlet, trace_id, work)
+    })
+}
+
 /// Hands those lines of a chunk that `parse` accepts to `call` together, and tells for each line
 /// what came of it, in order.
-pub(crate) async fn chunk<T>(
+async fn chunk<T>(
     lines: Vec<(u64, Bytes)>,
     name: &str,
     trace_id: &str,

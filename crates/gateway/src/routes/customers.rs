@@ -3,10 +3,11 @@
 use super::answers::{self, Entry, json, ok, with_status};
 use super::order_body::check_method;
 use crate::admission::{Caller, Gate};
-use crate::documents::{CustomerOutcome, ReadProblems, StreamProblems, WriteProblems};
+use crate::documents::{
+    CustomerOutcome, NotFound, PageParameters, ReadProblems, StreamProblems, WriteProblems,
+};
 use crate::http::body::{self, Faults, check_ndjson, parse};
-use crate::http::ndjson::{self, Lines};
-use crate::http::query::Query;
+use crate::http::query::page_of;
 use crate::problem::Problem;
 use crate::views::{self, CustomerView};
 use actix_web::http::{StatusCode, header};
@@ -135,25 +136,16 @@ pub(crate) async fn create_customers(
 ) -> Result<HttpResponse, Problem> {
     let caller = gate.admit(&request, "customers:write").await?;
     check_ndjson(&request)?;
-    Ok(ndjson::respond(|outlet| {
-        let trace_id = caller.trace_id();
-        let work = move |lines| {
-            let (gate, caller) = (gate.clone(), caller.renewed());
-            async move {
-                let read = |_, line: &[u8]| parse::<CustomerBody>(line)?.check();
-                let call = async |new| {
-                    let created = create(&gate, &caller, new).await?;
-                    let entry = |created: &Created| {
-                        let view = CustomerView::from(&created.customer);
-                        Entry::Ok((status_of(created).as_u16(), json(&view)))
-                    };
-                    Ok(created.iter().map(entry).collect())
-                };
-                answers::chunk(lines, "customer", &caller.trace_id(), read, call).await
-            }
+    let read = |_: &Caller, _, line: &[u8]| parse::<CustomerBody>(line)?.check();
+    let call = async |gate: &Gate, caller: &Caller, new| {
+        let created = create(gate, caller, new).await?;
+        let entry = |created: &Created| {
+            let view = CustomerView::from(&created.customer);
+            Entry::Ok((status_of(created).as_u16(), json(&view)))
         };
-        ndjson::chunks(Lines::new(payload), outlet, trace_id, work)
-    }))
+        Ok(created.iter().map(entry).collect())
+    };
+    Ok(answers::batch((gate, caller), payload, "customer", read, call))
 }
 
 /// Read a customer.
@@ -164,7 +156,7 @@ pub(crate) async fn create_customers(
     params(("id" = Uuid, Path, description = "The customer.")),
     responses(
         (status = 200, description = "The customer.", body = CustomerView<'static>),
-        (status = 404, description = "`NOT_FOUND`", body = views::Problem, content_type = "application/problem+json"),
+        NotFound,
         ReadProblems,
     ),
 )]
@@ -186,10 +178,7 @@ pub(crate) async fn get_customer(
 /// Needs the scope `customers:read`.
 #[utoipa::path(
     tag = "customers",
-    params(
-        ("limit" = Option<i64>, Query, description = "Rows of a page: 1 to 100, default 20."),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
-    ),
+    params(PageParameters),
     responses(
         (status = 200, description = "A page.", body = views::CustomerPage),
         ReadProblems,
@@ -201,8 +190,7 @@ pub(crate) async fn list_customers(
     gate: web::Data<Gate>,
 ) -> Result<HttpResponse, Problem> {
     let caller = gate.admit(&request, "customers:read").await?;
-    let query = Query::of(&request, &["limit", "cursor"])?;
-    let page = query.page("/v1/customers", &gate.cursors)?;
+    let page = page_of(&request, "/v1/customers", &gate.cursors)?;
     let after = page.after(|text| text.parse::<CustomerId>().ok())?;
     let rows = caller.read(gate.services.customers.list(after, page.rows())).await?;
     let rows = page.page(rows, &gate.cursors, |customer| customer.id.to_string());

@@ -2,10 +2,10 @@
 
 use super::answers::ok;
 use crate::admission::Gate;
-use crate::documents::{ReadProblems, WriteProblems};
+use crate::documents::{PageParameters, ReadProblems, WriteProblems, problems};
 use crate::http::body::{self, Faults};
 use crate::http::number::WholeNumber;
-use crate::http::query::Query;
+use crate::http::query::page_of;
 use crate::problem::Problem;
 use crate::views::{self, DeadLetterView, Redriven};
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
@@ -62,10 +62,7 @@ impl RedriveBody {
 /// `operations:read`.
 #[utoipa::path(
     tag = "operations",
-    params(
-        ("limit" = Option<i64>, Query, description = "Rows of a page: 1 to 100, default 20."),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
-    ),
+    params(PageParameters),
     responses(
         (status = 200, description = "A page.", body = views::DeadLetterPage),
         ReadProblems,
@@ -77,8 +74,7 @@ pub(crate) async fn list_dead_letters(
     gate: web::Data<Gate>,
 ) -> Result<HttpResponse, Problem> {
     let caller = gate.admit(&request, "operations:read").await?;
-    let query = Query::of(&request, &["limit", "cursor"])?;
-    let page = query.page("/v1/dead-letters", &gate.cursors)?;
+    let page = page_of(&request, "/v1/dead-letters", &gate.cursors)?;
     let after = page.after(read_place)?;
     let letters = gate.services.broker.dead_letters(after.as_ref(), page.rows());
     let rows = caller.read(letters).await?;
@@ -126,6 +122,12 @@ pub(crate) async fn redrive_dead_letters(
     Ok(ok(&Redriven { redriven: caller.write(redrive).await? }))
 }
 
+problems! {
+    /// There is no letter to try again.
+    NoDeadLetter:
+    404 "`NOT_FOUND`: the order has no dead letter of this consumer.",
+}
+
 /// Try the dead letter of an order again.
 ///
 /// It gets all its attempts again, and the events of the order behind it follow. The work begins
@@ -139,8 +141,7 @@ pub(crate) async fn redrive_dead_letters(
     request_body(content = RedriveOneBody, description = "Nothing, or an object without members."),
     responses(
         (status = 200, description = "It is tried again.", body = Redriven),
-        (status = 404, description = "`NOT_FOUND`: the order has no dead letter of this consumer.",
-            body = views::Problem, content_type = "application/problem+json"),
+        NoDeadLetter,
         WriteProblems,
     ),
 )]

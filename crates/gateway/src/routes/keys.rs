@@ -2,9 +2,9 @@
 
 use super::answers::{ok, with_status};
 use crate::admission::{Caller, Gate};
-use crate::documents::{ReadProblems, WriteProblems};
+use crate::documents::{PageParameters, ReadProblems, WriteProblems, problems};
 use crate::http::body::{self, Faults};
-use crate::http::query::Query;
+use crate::http::query::page_of;
 use crate::problem::{Code, Problem};
 use crate::views::{self, KeyView, MadeKeyView};
 use actix_web::http::{StatusCode, header};
@@ -123,10 +123,7 @@ pub(crate) async fn create_key(
 /// Also those that were revoked; never their secrets. Needs the scope `api-keys:read`.
 #[utoipa::path(
     tag = "keys",
-    params(
-        ("limit" = Option<i64>, Query, description = "Rows of a page: 1 to 100, default 20."),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
-    ),
+    params(PageParameters),
     responses(
         (status = 200, description = "A page.", body = views::KeyPage),
         ReadProblems,
@@ -138,12 +135,17 @@ pub(crate) async fn list_keys(
     gate: web::Data<Gate>,
 ) -> Result<HttpResponse, Problem> {
     let caller = gate.admit(&request, "api-keys:read").await?;
-    let query = Query::of(&request, &["limit", "cursor"])?;
-    let page = query.page("/v1/api-keys", &gate.cursors)?;
+    let page = page_of(&request, "/v1/api-keys", &gate.cursors)?;
     let after = page.after(|text| text.parse::<Uuid>().ok())?;
     let rows = caller.read(gate.services.customers.list_keys(after, page.rows())).await?;
     let rows = page.page(rows, &gate.cursors, |key| key.id.to_string());
     Ok(ok(&rows.view::<KeyView>()))
+}
+
+problems! {
+    /// There is no key to revoke.
+    NoKey:
+    404 "`NOT_FOUND`: there is no such key, or it was revoked before.",
 }
 
 /// Revoke an API key.
@@ -155,8 +157,7 @@ pub(crate) async fn list_keys(
     params(("id" = Uuid, Path, description = "The key.")),
     responses(
         (status = 204, description = "It is revoked."),
-        (status = 404, description = "`NOT_FOUND`: there is no such key, or it was revoked before.",
-            body = views::Problem, content_type = "application/problem+json"),
+        NoKey,
         ReadProblems,
     ),
 )]

@@ -6,12 +6,12 @@ use super::life_body::{
 };
 use super::orders::order_id;
 use crate::admission::Gate;
-use crate::documents::WriteProblems;
+use crate::documents::{StepHeaders, StepProblems, WriteProblems, problems};
 use crate::http::body;
 use crate::http::conditional::if_match;
 use crate::http::idempotency::{fingerprint, required_key};
 use crate::problem::Problem;
-use crate::views::{self, OrderView, RefundedView, ReturnedView, ShippedView};
+use crate::views::{OrderView, RefundedView, ReturnedView, ShippedView};
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use domain::OrderId;
 use orders::Ask;
@@ -62,6 +62,12 @@ async fn take_step<B: StepBody>(
     Ok(respond(given.answer, given.replayed))
 }
 
+problems! {
+    /// What keeps an order from being cancelled.
+    NotCancellable:
+    409 "`ORDER_NOT_CANCELLABLE`, with `details.status`; or `IDEMPOTENCY_IN_PROGRESS`.",
+}
+
 /// Cancel an order.
 ///
 /// The goods that have not left are free again, and their money goes back: what was held is let
@@ -71,23 +77,15 @@ async fn take_step<B: StepBody>(
 /// cancellation is never refused for load. Needs the scope `orders:write`.
 #[utoipa::path(
     tag = "orders",
-    params(
-        ("id" = Uuid, Path, description = "The order."),
-        ("Idempotency-Key" = String, Header, description = "Names the request, up to 255 visible ASCII characters. The step is taken at most once."),
-        ("If-Match" = Option<String>, Header, description = "The entity tag of the order as the client knows it: the step is taken only if the order is still that one."),
-        ("X-Request-Timeout-Ms" = Option<i64>, Header, description = "Default 10000, at most 60000."),
-    ),
+    params(("id" = Uuid, Path, description = "The order."), StepHeaders),
     request_body(content = CancelBody, example = json!({"reason": "customer changed their mind"})),
     responses(
         (status = 200, description = "Cancelled, or the rest of it is.", body = OrderView<'static>,
             headers(("Location" = String), ("ETag" = String), ("Idempotent-Replayed" = String))),
         (status = 202, description = "It is cancelled as soon as its payment is known.",
             body = OrderView<'static>, headers(("Location" = String), ("ETag" = String))),
-        (status = 404, description = "`NOT_FOUND`", body = views::Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`ORDER_NOT_CANCELLABLE`, with `details.status`; or `IDEMPOTENCY_IN_PROGRESS`.",
-            body = views::Problem, content_type = "application/problem+json"),
-        (status = 412, description = "`VERSION_MISMATCH`, with `details.current_version`.",
-            body = views::Problem, content_type = "application/problem+json"),
+        NotCancellable,
+        StepProblems,
         WriteProblems,
     ),
 )]
@@ -102,6 +100,12 @@ pub(crate) async fn cancel_order(
     take_step(&request, &gate, CANCEL, &id, read).await
 }
 
+problems! {
+    /// What keeps units of an order from leaving.
+    NotShippable:
+    409 "`NOTHING_TO_SHIP`, with `details.sku`, `details.requested` and `details.left` where a SKU was named; `INVALID_STATE`, with `details.status`; `MONEY_NOT_HELD`; or `IDEMPOTENCY_IN_PROGRESS`.",
+}
+
 /// Ship units of an order.
 ///
 /// The named units leave, or all that have not left yet. Where the money was held (`capture`:
@@ -109,21 +113,13 @@ pub(crate) async fn cancel_order(
 /// `orders:write`.
 #[utoipa::path(
     tag = "orders",
-    params(
-        ("id" = Uuid, Path, description = "The order."),
-        ("Idempotency-Key" = String, Header, description = "Names the request, up to 255 visible ASCII characters. The step is taken at most once."),
-        ("If-Match" = Option<String>, Header, description = "The entity tag of the order as the client knows it: the step is taken only if the order is still that one."),
-        ("X-Request-Timeout-Ms" = Option<i64>, Header, description = "Default 10000, at most 60000."),
-    ),
+    params(("id" = Uuid, Path, description = "The order."), StepHeaders),
     request_body(content = ShipmentBody, example = json!({"lines": [{"sku": "SKU-1", "quantity": 1}]})),
     responses(
         (status = 201, description = "The order, with this `shipment`.", body = ShippedView<'static>,
             headers(("Location" = String), ("ETag" = String), ("Idempotent-Replayed" = String))),
-        (status = 404, description = "`NOT_FOUND`", body = views::Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`NOTHING_TO_SHIP`, with `details.sku`, `details.requested` and `details.left` where a SKU was named; `INVALID_STATE`, with `details.status`; `MONEY_NOT_HELD`; or `IDEMPOTENCY_IN_PROGRESS`.",
-            body = views::Problem, content_type = "application/problem+json"),
-        (status = 412, description = "`VERSION_MISMATCH`, with `details.current_version`.",
-            body = views::Problem, content_type = "application/problem+json"),
+        NotShippable,
+        StepProblems,
         WriteProblems,
     ),
 )]
@@ -138,26 +134,24 @@ pub(crate) async fn ship_order(
     take_step(&request, &gate, SHIPMENTS, &id, read).await
 }
 
+problems! {
+    /// What keeps an order from being marked as delivered.
+    NotDeliverable:
+    409 "`INVALID_STATE`, with `details.status`; or `IDEMPOTENCY_IN_PROGRESS`.",
+}
+
 /// Mark an order as delivered.
 ///
 /// All that left has arrived; the order must be `shipped`. Needs the scope `orders:write`.
 #[utoipa::path(
     tag = "orders",
-    params(
-        ("id" = Uuid, Path, description = "The order."),
-        ("Idempotency-Key" = String, Header, description = "Names the request, up to 255 visible ASCII characters. The step is taken at most once."),
-        ("If-Match" = Option<String>, Header, description = "The entity tag of the order as the client knows it: the step is taken only if the order is still that one."),
-        ("X-Request-Timeout-Ms" = Option<i64>, Header, description = "Default 10000, at most 60000."),
-    ),
+    params(("id" = Uuid, Path, description = "The order."), StepHeaders),
     request_body(content = NothingBody, description = "Nothing, or an object without members."),
     responses(
         (status = 200, description = "The order is delivered.", body = OrderView<'static>,
             headers(("Location" = String), ("ETag" = String), ("Idempotent-Replayed" = String))),
-        (status = 404, description = "`NOT_FOUND`", body = views::Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`INVALID_STATE`, with `details.status`; or `IDEMPOTENCY_IN_PROGRESS`.",
-            body = views::Problem, content_type = "application/problem+json"),
-        (status = 412, description = "`VERSION_MISMATCH`, with `details.current_version`.",
-            body = views::Problem, content_type = "application/problem+json"),
+        NotDeliverable,
+        StepProblems,
         WriteProblems,
     ),
 )]
@@ -172,6 +166,12 @@ pub(crate) async fn deliver_order(
     take_step(&request, &gate, DELIVER, &id, read).await
 }
 
+problems! {
+    /// What keeps an order from being refunded.
+    NotRefundable:
+    409 "`REFUND_EXCEEDS_CAPTURED`, with `details.left`; `INVALID_STATE`, with `details.status`; or `IDEMPOTENCY_IN_PROGRESS`.",
+}
+
 /// Refund an order.
 ///
 /// Gives back an amount, or what the named units cost. There may be several refunds, together
@@ -179,21 +179,13 @@ pub(crate) async fn deliver_order(
 /// scope `orders:write`.
 #[utoipa::path(
     tag = "orders",
-    params(
-        ("id" = Uuid, Path, description = "The order."),
-        ("Idempotency-Key" = String, Header, description = "Names the request, up to 255 visible ASCII characters. The step is taken at most once."),
-        ("If-Match" = Option<String>, Header, description = "The entity tag of the order as the client knows it: the step is taken only if the order is still that one."),
-        ("X-Request-Timeout-Ms" = Option<i64>, Header, description = "Default 10000, at most 60000."),
-    ),
+    params(("id" = Uuid, Path, description = "The order."), StepHeaders),
     request_body(content = RefundBody, example = json!({"amount": 199, "reason": "arrived broken"})),
     responses(
         (status = 201, description = "The order, with this `refund`.", body = RefundedView<'static>,
             headers(("Location" = String), ("ETag" = String), ("Idempotent-Replayed" = String))),
-        (status = 404, description = "`NOT_FOUND`", body = views::Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`REFUND_EXCEEDS_CAPTURED`, with `details.left`; `INVALID_STATE`, with `details.status`; or `IDEMPOTENCY_IN_PROGRESS`.",
-            body = views::Problem, content_type = "application/problem+json"),
-        (status = 412, description = "`VERSION_MISMATCH`, with `details.current_version`.",
-            body = views::Problem, content_type = "application/problem+json"),
+        NotRefundable,
+        StepProblems,
         WriteProblems,
     ),
 )]
@@ -208,28 +200,26 @@ pub(crate) async fn refund_order(
     take_step(&request, &gate, REFUNDS, &id, read).await
 }
 
+problems! {
+    /// What keeps units of an order from being taken back.
+    NotReturnable:
+    409 "`NOTHING_TO_RETURN`, with `details.sku`, `details.requested` and `details.left` where a SKU was named; `INVALID_STATE`, with `details.status`; or `IDEMPOTENCY_IN_PROGRESS`.",
+}
+
 /// Take units of an order back.
 ///
 /// The named units came back, or all that left. Their money is given back as far as it was not
 /// refunded before; with `restock` they are on the shelf again. Needs the scope `orders:write`.
 #[utoipa::path(
     tag = "orders",
-    params(
-        ("id" = Uuid, Path, description = "The order."),
-        ("Idempotency-Key" = String, Header, description = "Names the request, up to 255 visible ASCII characters. The step is taken at most once."),
-        ("If-Match" = Option<String>, Header, description = "The entity tag of the order as the client knows it: the step is taken only if the order is still that one."),
-        ("X-Request-Timeout-Ms" = Option<i64>, Header, description = "Default 10000, at most 60000."),
-    ),
+    params(("id" = Uuid, Path, description = "The order."), StepHeaders),
     request_body(content = ReturnBody,
         example = json!({"lines": [{"sku": "SKU-1", "quantity": 1}], "restock": true})),
     responses(
         (status = 201, description = "The order, with this `return`.", body = ReturnedView<'static>,
             headers(("Location" = String), ("ETag" = String), ("Idempotent-Replayed" = String))),
-        (status = 404, description = "`NOT_FOUND`", body = views::Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`NOTHING_TO_RETURN`, with `details.sku`, `details.requested` and `details.left` where a SKU was named; `INVALID_STATE`, with `details.status`; or `IDEMPOTENCY_IN_PROGRESS`.",
-            body = views::Problem, content_type = "application/problem+json"),
-        (status = 412, description = "`VERSION_MISMATCH`, with `details.current_version`.",
-            body = views::Problem, content_type = "application/problem+json"),
+        NotReturnable,
+        StepProblems,
         WriteProblems,
     ),
 )]

@@ -3,7 +3,7 @@
 use super::answers::{etag, ok, respond};
 use super::order_body::{LINES_MAX, OrderBody, order_fingerprint};
 use crate::admission::{Caller, Gate};
-use crate::documents::{ReadProblems, WriteProblems};
+use crate::documents::{NotFound, PageParameters, ReadProblems, WriteProblems, problems};
 use crate::http::{body, headers, idempotency, query};
 use crate::problem::Problem;
 use crate::views::{self, OrderView};
@@ -48,6 +48,13 @@ pub(crate) async fn place(
     caller.write(async move { orders.place(placement, &context).await }).await
 }
 
+problems! {
+    /// Why an order is not placed, besides what goes wrong with any write.
+    PlacingProblems:
+    402 "`PAYMENT_DECLINED`, with `details.order_id` and `details.decline_code`.",
+    409 "`OUT_OF_STOCK`, with `details.order_id` and `details.shortages`; or `IDEMPOTENCY_IN_PROGRESS`.",
+}
+
 /// Place an order.
 ///
 /// Reserves the stock, takes the payment and answers when both are settled. With
@@ -73,10 +80,7 @@ pub(crate) async fn place(
             headers(("Location" = String), ("ETag" = String), ("Idempotent-Replayed" = String))),
         (status = 202, description = "Durable; the payment is not settled yet.",
             body = OrderView<'static>, headers(("Location" = String), ("ETag" = String))),
-        (status = 402, description = "`PAYMENT_DECLINED`, with `details.order_id` and `details.decline_code`.",
-            body = views::Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`OUT_OF_STOCK`, with `details.order_id` and `details.shortages`; or `IDEMPOTENCY_IN_PROGRESS`.",
-            body = views::Problem, content_type = "application/problem+json"),
+        PlacingProblems,
         WriteProblems,
     ),
 )]
@@ -110,7 +114,7 @@ pub(crate) async fn place_order(
     responses(
         (status = 200, description = "The order.", body = OrderView<'static>, headers(("ETag" = String))),
         (status = 304, description = "The order is still the one of `If-None-Match`."),
-        (status = 404, description = "`NOT_FOUND`", body = views::Problem, content_type = "application/problem+json"),
+        NotFound,
         ReadProblems,
     ),
 )]
@@ -148,8 +152,7 @@ pub(crate) async fn get_order(
         ("created_after" = Option<String>, Query, description = "Only orders placed after this RFC 3339 time."),
         ("created_before" = Option<String>, Query, description = "Only orders placed before this RFC 3339 time."),
         ("stuck" = Option<bool>, Query, description = "`true`: only orders that wait for longer than they should, because the provider was not reached or its answer is not known. Not together with other filters."),
-        ("limit" = Option<i64>, Query, description = "Rows of a page: 1 to 100, default 20."),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
+        PageParameters,
     ),
     responses(
         (status = 200, description = "A page.", body = views::OrderPage),

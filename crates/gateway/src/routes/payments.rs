@@ -2,9 +2,9 @@
 
 use super::answers::ok;
 use crate::admission::Gate;
-use crate::documents::ReadProblems;
+use crate::documents::{NotFound, ReadProblems};
 use crate::problem::Problem;
-use crate::views::{self, PaymentView};
+use crate::views::PaymentView;
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use domain::PaymentId;
 
@@ -16,7 +16,7 @@ use domain::PaymentId;
     params(("id" = Uuid, Path, description = "The payment.")),
     responses(
         (status = 200, description = "The payment, with what was done with it since.", body = PaymentView<'static>),
-        (status = 404, description = "`NOT_FOUND`", body = views::Problem, content_type = "application/problem+json"),
+        NotFound,
         ReadProblems,
     ),
 )]

@@ -2,9 +2,10 @@
 
 use super::answers::{self, Entry, json, ok};
 use crate::admission::{Caller, Gate};
-use crate::documents::{ProductOutcome, ReadProblems, StreamProblems, WriteProblems};
+use crate::documents::{
+    NotFound, PageParameters, ProductOutcome, ReadProblems, StreamProblems, WriteProblems,
+};
 use crate::http::body::{self, Faults, check_ndjson, parse};
-use crate::http::ndjson::{self, Lines};
 use crate::http::number::WholeNumber;
 use crate::http::query::Query;
 use crate::problem::Problem;
@@ -155,22 +156,13 @@ pub(crate) async fn put_products(
 ) -> Result<HttpResponse, Problem> {
     let caller = gate.admit(&request, "products:write").await?;
     check_ndjson(&request)?;
-    Ok(ndjson::respond(|outlet| {
-        let trace_id = caller.trace_id();
-        let work = move |lines| {
-            let (gate, caller) = (gate.clone(), caller.renewed());
-            async move {
-                let read = |_, line: &[u8]| parse::<ProductBody>(line)?.check(None);
-                let call = async |changes| {
-                    let products = put(&gate, &caller, changes).await?;
-                    let entry = |product| Entry::Ok((200, json(&ProductView::from(product))));
-                    Ok(products.iter().map(entry).collect())
-                };
-                answers::chunk(lines, "product", &caller.trace_id(), read, call).await
-            }
-        };
-        ndjson::chunks(Lines::new(payload), outlet, trace_id, work)
-    }))
+    let read = |_: &Caller, _, line: &[u8]| parse::<ProductBody>(line)?.check(None);
+    let call = async |gate: &Gate, caller: &Caller, changes| {
+        let products = put(gate, caller, changes).await?;
+        let entry = |product| Entry::Ok((200, json(&ProductView::from(product))));
+        Ok(products.iter().map(entry).collect())
+    };
+    Ok(answers::batch((gate, caller), payload, "product", read, call))
 }
 
 /// Read a product.
@@ -181,7 +173,7 @@ pub(crate) async fn put_products(
     params(("sku" = String, Path, description = "The product.")),
     responses(
         (status = 200, description = "The product.", body = ProductView<'static>),
-        (status = 404, description = "`NOT_FOUND`", body = views::Problem, content_type = "application/problem+json"),
+        NotFound,
         ReadProblems,
     ),
 )]
@@ -207,8 +199,7 @@ pub(crate) async fn get_product(
     tag = "products",
     params(
         ("category" = Option<String>, Query, description = "Only products of this category."),
-        ("limit" = Option<i64>, Query, description = "Rows of a page: 1 to 100, default 20."),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
+        PageParameters,
     ),
     responses(
         (status = 200, description = "A page.", body = views::ProductPage),

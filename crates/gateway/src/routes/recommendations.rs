@@ -3,11 +3,11 @@
 use super::answers::ok;
 use super::products::path_sku;
 use crate::admission::Gate;
-use crate::documents::ReadProblems;
+use crate::documents::{NotFound, ReadProblems};
 use crate::http::edge;
 use crate::http::query::Query;
 use crate::problem::Problem;
-use crate::views::{self, RecommendationList, RecommendationView};
+use crate::views::{RecommendationList, RecommendationView};
 use actix_web::{HttpRequest, HttpResponse, get, web};
 
 /// Read what is bought together with a product.
@@ -22,7 +22,7 @@ use actix_web::{HttpRequest, HttpResponse, get, web};
     ),
     responses(
         (status = 200, description = "Products, those most often bought together first.", body = RecommendationList),
-        (status = 404, description = "`NOT_FOUND`", body = views::Problem, content_type = "application/problem+json"),
+        NotFound,
         ReadProblems,
     ),
 )]

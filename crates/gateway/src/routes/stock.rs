@@ -3,12 +3,13 @@
 use super::answers::{self, Entry, ok, render_stock_answer, respond};
 use super::products::{path_sku, path_sku_to_write};
 use crate::admission::{Caller, Gate};
-use crate::documents::{ReadProblems, StockOutcome, StreamProblems, WriteProblems};
+use crate::documents::{
+    PageParameters, ReadProblems, StockOutcome, StreamProblems, WriteProblems, problems,
+};
 use crate::http::body::{self, Faults, check_ndjson, parse};
 use crate::http::idempotency::{fingerprint, optional_key, required_key};
-use crate::http::ndjson::{self, Lines};
 use crate::http::number::WholeNumber;
-use crate::http::query::Query;
+use crate::http::query::page_of;
 use crate::problem::{Code, Fault, Problem};
 use crate::views::{self, StockDetailView, StockView};
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
@@ -171,6 +172,12 @@ fn unknown_locations(unknown: &[LocationName], pointers: &[(LocationName, &str)]
     faults.finish().err().unwrap_or_else(Problem::internal)
 }
 
+problems! {
+    /// What keeps stock from being adjusted.
+    NotAdjustable:
+    409 "`INSUFFICIENT_STOCK`, with `details.available`; or `IDEMPOTENCY_IN_PROGRESS`. The former is kept like a success.",
+}
+
 /// Adjust the stock of a SKU.
 ///
 /// Needs the scope `stock:write`. The SKU's stock begins with its first adjustment.
@@ -184,8 +191,7 @@ fn unknown_locations(unknown: &[LocationName], pointers: &[(LocationName, &str)]
     responses(
         (status = 200, description = "The stock after the adjustment.", body = StockView<'static>,
             headers(("Idempotent-Replayed" = String))),
-        (status = 409, description = "`INSUFFICIENT_STOCK`, with `details.available`; or `IDEMPOTENCY_IN_PROGRESS`. The former is kept like a success.",
-            body = views::Problem, content_type = "application/problem+json"),
+        NotAdjustable,
         WriteProblems,
     ),
 )]
@@ -238,30 +244,18 @@ pub(crate) async fn adjust_stocks(
     let caller = gate.admit(&request, "stock:write").await?;
     let key = optional_key(request.headers())?;
     check_ndjson(&request)?;
-    Ok(ndjson::respond(|outlet| {
-        let trace_id = caller.trace_id();
-        let work = move |lines| {
-            let (gate, caller, key) = (gate.clone(), caller.renewed(), key.clone());
-            async move {
-                let read = |number: u64, line: &[u8]| {
-                    let adjustment = parse::<AdjustmentBody>(line)?.check(None)?;
-                    Ok(match &key {
-                        None => adjustment,
-                        Some(key) => {
-                            let key = format!("{key}/{number}");
-                            once(adjustment, &caller, &key, "/v1/stock:batch")
-                        }
-                    })
-                };
-                let call = async |adjustments| {
-                    let outcomes = adjust(&gate, &caller, adjustments).await?;
-                    Ok(outcomes.into_iter().map(entry).collect())
-                };
-                answers::chunk(lines, "stock", &caller.trace_id(), read, call).await
-            }
-        };
-        ndjson::chunks(Lines::new(payload), outlet, trace_id, work)
-    }))
+    let read = move |caller: &Caller, number: u64, line: &[u8]| {
+        let adjustment = parse::<AdjustmentBody>(line)?.check(None)?;
+        Ok(match &key {
+            None => adjustment,
+            Some(key) => once(adjustment, caller, &format!("{key}/{number}"), "/v1/stock:batch"),
+        })
+    };
+    let call = async |gate: &Gate, caller: &Caller, adjustments| {
+        let outcomes = adjust(gate, caller, adjustments).await?;
+        Ok(outcomes.into_iter().map(entry).collect())
+    };
+    Ok(answers::batch((gate, caller), payload, "stock", read, call))
 }
 
 fn entry(outcome: Outcome) -> Entry {
@@ -275,6 +269,12 @@ fn entry(outcome: Outcome) -> Entry {
     }
 }
 
+problems! {
+    /// There is no stock to read.
+    NoStock:
+    404 "`NOT_FOUND`: the SKU never had stock.",
+}
+
 /// Read the stock of a SKU.
 ///
 /// Needs the scope `stock:read`.
@@ -283,7 +283,7 @@ fn entry(outcome: Outcome) -> Entry {
     params(("sku" = String, Path, description = "The SKU.")),
     responses(
         (status = 200, description = "The stock, and where it lies.", body = StockDetailView<'static>),
-        (status = 404, description = "`NOT_FOUND`: the SKU never had stock.", body = views::Problem, content_type = "application/problem+json"),
+        NoStock,
         ReadProblems,
     ),
 )]
@@ -305,10 +305,7 @@ pub(crate) async fn get_stock(
 /// Needs the scope `stock:read`.
 #[utoipa::path(
     tag = "stock",
-    params(
-        ("limit" = Option<i64>, Query, description = "Rows of a page: 1 to 100, default 20."),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
-    ),
+    params(PageParameters),
     responses(
         (status = 200, description = "A page.", body = views::StockPage),
         ReadProblems,
@@ -320,8 +317,7 @@ pub(crate) async fn list_stock(
     gate: web::Data<Gate>,
 ) -> Result<HttpResponse, Problem> {
     let caller = gate.admit(&request, "stock:read").await?;
-    let query = Query::of(&request, &["limit", "cursor"])?;
-    let page = query.page("/v1/stock", &gate.cursors)?;
+    let page = page_of(&request, "/v1/stock", &gate.cursors)?;
     let after = page.after(|text| Sku::parse(text).ok())?;
     let rows = caller.read(gate.services.inventory.list(after, page.rows())).await?;
     let rows = page.page(rows, &gate.cursors, |level| level.sku.to_string());

@@ -4,11 +4,11 @@ use super::answers::{json, ok};
 use super::products::path_sku_to_write;
 use super::stock::{insufficient, out_of_range, tell};
 use crate::admission::Gate;
-use crate::documents::{ReadProblems, WriteProblems};
+use crate::documents::{PageParameters, ReadProblems, WriteProblems, problems};
 use crate::http::body::{self, Faults};
 use crate::http::idempotency::{fingerprint, required_key};
 use crate::http::number::WholeNumber;
-use crate::http::query::Query;
+use crate::http::query::page_of;
 use crate::problem::Problem;
 use crate::views::{self, LocationView, StockDetailView};
 use actix_web::{HttpRequest, HttpResponse, get, post, put, web};
@@ -95,10 +95,7 @@ pub(crate) async fn put_stock_location(
 /// Needs the scope `stock:read`.
 #[utoipa::path(
     tag = "stock",
-    params(
-        ("limit" = Option<i64>, Query, description = "Rows of a page: 1 to 100, default 20."),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
-    ),
+    params(PageParameters),
     responses(
         (status = 200, description = "A page.", body = views::LocationPage),
         ReadProblems,
@@ -110,8 +107,7 @@ pub(crate) async fn list_stock_locations(
     gate: web::Data<Gate>,
 ) -> Result<HttpResponse, Problem> {
     let caller = gate.admit(&request, "stock:read").await?;
-    let query = Query::of(&request, &["limit", "cursor"])?;
-    let page = query.page(LOCATIONS, &gate.cursors)?;
+    let page = page_of(&request, LOCATIONS, &gate.cursors)?;
     let after = page.after(|text| {
         let (rank, name) = text.split_once(' ')?;
         Some(Location { name: LocationName::parse(name).ok()?, rank: rank.parse().ok()? })
@@ -173,6 +169,12 @@ impl MoveBody {
     }
 }
 
+problems! {
+    /// What keeps units from being moved.
+    NotMovable:
+    409 "`INSUFFICIENT_STOCK`: fewer lie there, `details.available`; or `IDEMPOTENCY_IN_PROGRESS`.",
+}
+
 /// Bring units of a SKU from one location to another.
 ///
 /// Needs the scope `stock:write`. Units that are promised to orders may be moved too: a promise is
@@ -187,8 +189,7 @@ impl MoveBody {
     responses(
         (status = 200, description = "The stock after the move.", body = StockDetailView<'static>,
             headers(("Idempotent-Replayed" = String))),
-        (status = 409, description = "`INSUFFICIENT_STOCK`: fewer lie there, `details.available`; or `IDEMPOTENCY_IN_PROGRESS`.",
-            body = views::Problem, content_type = "application/problem+json"),
+        NotMovable,
         WriteProblems,
     ),
 )]

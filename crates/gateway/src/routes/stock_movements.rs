@@ -2,8 +2,9 @@
 
 use super::answers::ok;
 use super::products::path_sku;
+use super::stock::NoStock;
 use crate::admission::Gate;
-use crate::documents::ReadProblems;
+use crate::documents::{PageParameters, ReadProblems};
 use crate::http::query::Query;
 use crate::problem::Problem;
 use crate::views::{self, MovementView};
@@ -19,12 +20,11 @@ use uuid::Uuid;
     tag = "stock",
     params(
         ("sku" = String, Path, description = "The SKU."),
-        ("limit" = Option<i64>, Query, description = "Rows of a page: 1 to 100, default 20."),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
+        PageParameters,
     ),
     responses(
         (status = 200, description = "A page.", body = views::MovementPage),
-        (status = 404, description = "`NOT_FOUND`: the SKU never had stock.", body = views::Problem, content_type = "application/problem+json"),
+        NoStock,
         ReadProblems,
     ),
 )]

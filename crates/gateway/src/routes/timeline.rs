@@ -3,11 +3,11 @@
 use super::answers::{json, ok};
 use super::orders::order_id;
 use crate::admission::Gate;
-use crate::documents::ReadProblems;
+use crate::documents::{NotFound, ReadProblems};
 use crate::http::edge::Draining;
 use crate::http::query::Query;
 use crate::problem::{Code, Problem};
-use crate::views::{self, EventList, EventView};
+use crate::views::{EventList, EventView};
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use bytes::Bytes;
@@ -75,7 +75,7 @@ static STREAMS: Semaphore = Semaphore::const_new(STREAMS_MAX);
     responses(
         (status = 200, description = "All events, by version.",
             content((EventList<'static> = "application/json"), (String = "text/event-stream"))),
-        (status = 404, description = "`NOT_FOUND`", body = views::Problem, content_type = "application/problem+json"),
+        NotFound,
         ReadProblems,
     ),
 )]

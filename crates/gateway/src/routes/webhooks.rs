@@ -1,6 +1,7 @@
 //! What the payment provider tells of its own accord.
 
 use crate::admission::Gate;
+use crate::documents::problems;
 use crate::http::{body, edge};
 use crate::problem::{Code, Problem};
 use crate::views;
@@ -18,6 +19,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 const SIGNATURE: &str = "stripe-signature";
 
+problems! {
+    /// What can go wrong with an event.
+    EventProblems:
+    400 "`INVALID_BODY`: signed, and no event.",
+    401 "`INVALID_SIGNATURE`: not signed, not by the provider, or not within the last five minutes.",
+    404 "`NOT_FOUND`: no secret is set, so events are not expected.",
+    408 "`REQUEST_TIMEOUT`",
+    413 "`PAYLOAD_TOO_LARGE`: the event is larger than 64 KiB.",
+    500 "`INTERNAL`",
+    503 "`UNAVAILABLE`, `OVERLOADED`: it was not kept, and is to be sent again; with `Retry-After`.",
+    504 "`DEADLINE_EXCEEDED`: it was not kept, and is to be sent again.",
+}
+
 /// Take an event of the payment provider.
 ///
 /// The signature in `Stripe-Signature` over the bytes of the body is the authentication; there is
@@ -32,22 +46,7 @@ const SIGNATURE: &str = "stripe-signature";
             "data": {"object": {"metadata": {"order_id": "01a2051e-673a-7780-85cc-766e1a909866"}}}})),
     responses(
         (status = 200, description = "It is kept, now or before.", body = views::Nothing, example = json!({})),
-        (status = 400, description = "`INVALID_BODY`: signed, and no event.",
-            body = views::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "`INVALID_SIGNATURE`: not signed, not by the provider, or not within the last five minutes.",
-            body = views::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`NOT_FOUND`: no secret is set, so events are not expected.",
-            body = views::Problem, content_type = "application/problem+json"),
-        (status = 408, description = "`REQUEST_TIMEOUT`",
-            body = views::Problem, content_type = "application/problem+json"),
-        (status = 413, description = "`PAYLOAD_TOO_LARGE`: the event is larger than 64 KiB.",
-            body = views::Problem, content_type = "application/problem+json"),
-        (status = 500, description = "`INTERNAL`",
-            body = views::Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`UNAVAILABLE`, `OVERLOADED`: it was not kept, and is to be sent again; with `Retry-After`.",
-            body = views::Problem, content_type = "application/problem+json"),
-        (status = 504, description = "`DEADLINE_EXCEEDED`: it was not kept, and is to be sent again.",
-            body = views::Problem, content_type = "application/problem+json"),
+        EventProblems,
     ),
 )]
 #[post("/v1/webhooks/payments")]
