@@ -1,14 +1,11 @@
 //! The catalogue on SQLite, with real actors.
 
 use super::*;
-use actix::System;
 use actors::{AskError, Home, TraceId};
 use domain::{Currency, Timestamp};
 use std::future::Future;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-use store::{DatabaseUrl, StoreConfig};
 use tokio::time::Instant;
 use tracing::Span;
 use uuid::Uuid;
@@ -23,30 +20,9 @@ impl Clock for Ticks {
     }
 }
 
-/// A folder that is removed with everything in it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
-        let name = format!("orderly-catalog-{}-{number}", std::process::id());
-        Self(std::env::temp_dir().join(name))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 fn on_a_database<F: Future<Output = ()>>(test: impl FnOnce(Db) -> F) {
-    let folder = Folder::new();
-    System::new().block_on(async {
-        let url = DatabaseUrl::Sqlite(folder.0.join("orderly.db"));
-        let db = Db::open(&StoreConfig::new(url)).await.expect("opens");
-        db.migrate().await.expect("migrates");
+    testbed::on_sqlite(async |scratch| {
+        let db = scratch.open().await;
         test(db.clone()).await;
         db.close().await;
     });

@@ -1,13 +1,10 @@
 //! Customers and keys on SQLite, with real actors.
 
 use super::*;
-use actix::System;
 use actors::{AskError, Home};
 use domain::Timestamp;
 use std::future::Future;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use store::{DatabaseUrl, StoreConfig};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 const SECRET: &str = "0123456789abcdef";
 
@@ -37,24 +34,6 @@ impl IdSource for Rising {
     }
 }
 
-/// A folder that is removed with everything in it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
-        let name = format!("orderly-customers-{}-{number}", std::process::id());
-        Self(std::env::temp_dir().join(name))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// A database, the time, and the ids of all nodes on it.
 #[derive(Clone)]
 struct Shop {
@@ -72,11 +51,8 @@ impl Shop {
 }
 
 fn in_a_shop<F: Future<Output = ()>>(test: impl FnOnce(Shop) -> F) {
-    let folder = Folder::new();
-    System::new().block_on(async {
-        let url = DatabaseUrl::Sqlite(folder.0.join("orderly.db"));
-        let db = Db::open(&StoreConfig::new(url)).await.expect("opens");
-        db.migrate().await.expect("migrates");
+    testbed::on_sqlite(async |scratch| {
+        let db = scratch.open().await;
         test(Shop { db: db.clone(), hands: Arc::default(), ids: Arc::default() }).await;
         db.close().await;
     });

@@ -7,14 +7,12 @@ mod operations;
 
 use crate::stage::{Play, Stage};
 use crate::{HttpProvider, Payments};
-use actix::System;
 use actors::{Home, RequestContext, SystemIds, TraceId};
 use domain::{Clock, Payment, Timestamp};
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-use store::{DatabaseUrl, Db, StoreConfig};
+use store::Db;
 use tokio::time::Instant;
 use tracing::Span;
 use uuid::Uuid;
@@ -28,24 +26,6 @@ struct Still(AtomicI64);
 impl Clock for Still {
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(0).plus_seconds(self.0.load(Ordering::SeqCst))
-    }
-}
-
-/// A folder that is removed with everything in it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
-        let name = format!("orderly-payments-{}-{number}", std::process::id());
-        Self(std::env::temp_dir().join(name))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -73,11 +53,8 @@ impl Shop {
 
 /// Runs a test in a shop whose provider has this script.
 fn in_a_shop(script: Vec<Play>, test: impl AsyncFnOnce(&Shop)) {
-    let folder = Folder::new();
-    System::new().block_on(async {
-        let url = DatabaseUrl::Sqlite(folder.0.join("orderly.db"));
-        let db = Db::open(&StoreConfig::new(url)).await.expect("opens");
-        db.migrate().await.expect("migrates");
+    testbed::on_sqlite(async |scratch| {
+        let db = scratch.open().await;
         let clock = Arc::new(Still(AtomicI64::new(START)));
         let (ids, here) = (Arc::new(SystemIds), Home::current());
         let customers = customers::start(db.clone(), clock.clone(), ids, &here).await;

@@ -1,104 +1,18 @@
-//! From the log to the counts, on SQLite.
+//! From the log to the counts.
 
 use crate::{Recommendations, consumer};
 use actors::{Home, SystemClock};
 use broker::{Broker, BrokerConfig};
-use domain::{
-    Confirmed, EventId, Line, OrderEvent, OrderId, PaymentId, PaymentStatus, PaymentSummary,
-    Recorded, RejectReason, Rejected, Sku, Timestamp,
-};
+use domain::{OrderEvent, OrderId, Sku};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use store::outbox::{self, Logged};
-use store::{DatabaseUrl, Db, Statement, StoreConfig};
+use store::{Db, Statement};
+use testbed::log::{append, confirmed, line, order, rejected};
+use testbed::{Scratch, on_both};
 use tokio::time::timeout;
-use uuid::Uuid;
-
-/// A folder for one SQLite file, removed at the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir()
-            .join(format!("recommendations-test-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        Self(folder)
-    }
-
-    async fn open(&self) -> Db {
-        let url = DatabaseUrl::Sqlite(self.0.join("shop.db"));
-        let db = Db::open(&StoreConfig::new(url)).await.expect("opens");
-        db.migrate().await.expect("migrates");
-        db
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn order(number: u8) -> OrderId {
-    OrderId::in_partition(Uuid::from_u128(u128::from(number) << 64), number)
-}
-
-fn line(sku: &str, quantity: i64) -> Line {
-    Line {
-        sku: Sku::parse(sku).expect("a SKU"),
-        quantity,
-        unit_amount: 5,
-        discount_amount: 0,
-        amount_total: 5,
-        quantity_shipped: 0,
-        quantity_cancelled: 0,
-        quantity_returned: 0,
-        quantity_refunded: 0,
-    }
-}
-
-fn confirmed(lines: Vec<Line>) -> OrderEvent {
-    let payment = PaymentSummary {
-        id: PaymentId(Uuid::from_u128(1)),
-        status: PaymentStatus::Captured,
-        method: "card".to_owned(),
-        provider_ref: None,
-        decline_code: None,
-    };
-    let (amount_authorized, amount_captured) = (5, 5);
-    OrderEvent::Confirmed(Confirmed {
-        payment,
-        amount_authorized,
-        amount_captured,
-        customer_id: None,
-        lines,
-    })
-}
-
-fn rejected() -> OrderEvent {
-    let reason = RejectReason::PaymentDeclined { decline_code: "none".to_owned() };
-    OrderEvent::Rejected(Rejected { reason, payment: None })
-}
-
-async fn append(db: &Db, events: Vec<(OrderId, OrderEvent)>) {
-    let recorded = |(order_id, event): (OrderId, OrderEvent)| Recorded {
-        id: EventId(order_id.0),
-        order_id,
-        version: 1,
-        at: Timestamp::from_micros(1_767_323_045_678_901),
-        actor: "test".to_owned(),
-        cause: "test".to_owned(),
-        trace_id: "0".repeat(32),
-        event,
-    };
-    let events: Vec<_> = events.into_iter().map(recorded).collect();
-    let mut tx = db.begin().await.expect("begins");
-    outbox::append(&mut tx, &events).await.expect("appends");
-    tx.commit().await.expect("commits");
-}
 
 async fn start(db: &Db) -> Broker {
     let config = BrokerConfig {
@@ -133,10 +47,8 @@ async fn names(counts: &Recommendations, of: &str, limit: usize) -> Vec<(String,
     found.into_iter().map(|r| (r.sku.to_string(), r.orders)).collect()
 }
 
-#[test]
-fn recommends_what_is_bought_together_most() {
-    actix::System::new().block_on(async {
-        let scratch = Scratch::new("most");
+on_both! {
+    async fn recommends_what_is_bought_together_most(scratch) {
         let db = scratch.open().await;
         append(
             &db,
@@ -170,12 +82,12 @@ fn recommends_what_is_bought_together_most() {
         let some = Recommendations::new(db.clone(), Arc::new(|sku| sku.as_str() != "cup"));
         assert_eq!(names(&some, "tea", 9).await, owned(&[("pot", 2)]));
         broker.drain().await;
-    });
+    }
 }
 
 #[test]
 fn counts_go_on_after_a_restart_and_find_the_active_ones_on_any_page() {
-    let scratch = Scratch::new("restart");
+    let scratch = Scratch::sqlite();
     for round in 0..3 {
         // A system of its own: when it ends, nothing of this run holds the database any more.
         actix::System::new().block_on(async {
@@ -204,7 +116,8 @@ const fn both(name: &'static str, sql: &'static str) -> Statement {
     Statement { name, postgres: sql, sqlite: sql }
 }
 
-static REWIND: Statement = both("rewind", "UPDATE consumer_position SET seq = 0");
+static REWIND: Statement =
+    both("rewind", "UPDATE consumer_position SET seq = 0, claimed = 0, tries = 0");
 static DROP_BASKETS: Statement = both("drop_baskets", "DELETE FROM basket");
 static DROP_ITEMS: Statement = both("drop_items", "DELETE FROM basket_item");
 static PARKED: Statement = both("parked", "SELECT count(*) AS events FROM parked_event");
@@ -222,17 +135,15 @@ async fn parked(db: &Db) -> i64 {
     row.int("events").expect("a number")
 }
 
-#[test]
-fn a_second_reading_of_the_log_changes_nothing_and_rebuilds_what_is_gone() {
-    actix::System::new().block_on(async {
-        let scratch = Scratch::new("again");
+on_both! {
+    async fn a_second_reading_of_the_log_changes_nothing_and_rebuilds_what_is_gone(scratch) {
         let db = scratch.open().await;
         let baskets = (0..30).map(|number| match number % 3 {
             0 => basket(number, &["tea", "cup", "pot"]),
             1 => basket(number, &["tea", "cup"]),
             _ => (order(number), rejected()),
         });
-        append(&db, baskets.collect()).await;
+        append(&db, baskets).await;
         let counts = Recommendations::new(db.clone(), Arc::new(|_| true));
         let expected = [("cup", 20), ("pot", 10)].map(|(sku, n)| (sku.to_owned(), n));
         let without: &[&'static Statement] = &[];
@@ -250,7 +161,7 @@ fn a_second_reading_of_the_log_changes_nothing_and_rebuilds_what_is_gone() {
             assert_eq!(parked(&db).await, 0);
             broker.drain().await;
         }
-    });
+    }
 }
 
 /// Everything in the log, by place.
@@ -303,7 +214,7 @@ fn counted(baskets: &[BTreeSet<&str>], of: &str, baskets_max: usize) -> Vec<(Str
 }
 
 async fn counts_are_those_of(orders: &[Vec<usize>], baskets_max: usize) {
-    let scratch = Scratch::new("naive");
+    let scratch = Scratch::sqlite();
     let db = scratch.open().await;
     let baskets: Vec<BTreeSet<&str>> =
         orders.iter().map(|order| order.iter().map(|name| NAMES[*name]).collect()).collect();
@@ -311,7 +222,7 @@ async fn counts_are_those_of(orders: &[Vec<usize>], baskets_max: usize) {
         let skus: Vec<&str> = order.iter().map(|name| NAMES[*name]).collect();
         basket(number, &skus)
     });
-    append(&db, written.collect()).await;
+    append(&db, written).await;
     let events = log(&db).await;
     // Later places first, as happens between partitions; and some of them twice.
     let (early, late) = events.split_at(events.len() / 2);

@@ -14,7 +14,6 @@ use crate::http::edge::{RequestSpan, edge};
 use crate::limits::Senses;
 use crate::server::Shared;
 use crate::{GatewayConfig, Probes, Readiness, Services, render_life_answer, render_order_answer};
-use actix::System;
 use actix_web::body::BoxBody;
 use actix_web::http::Method;
 use actix_web::http::header::HeaderMap;
@@ -30,12 +29,10 @@ use resilience::{BreakerConfig, BulkheadConfig, DependencyConfig, RetryBudgetCon
 use serde_json::{Value, json};
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use store::{DatabaseUrl, Db, StoreConfig};
+use store::Db;
 use tracing_actix_web::TracingLogger;
 
 /// The key with every scope.
@@ -44,24 +41,6 @@ const ADMIN: &str = "admin-key-0123456789";
 const SHOPPER: &str = "shopper-key-0123456789";
 /// A key that may only read products.
 const READER: &str = "reader-key-0123456789";
-
-/// A folder that is removed with everything in it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
-        let name = format!("orderly-gateway-{}-{number}", std::process::id());
-        Self(std::env::temp_dir().join(name))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// An answer, read to its end.
 struct Told {
@@ -150,13 +129,10 @@ fn request(key: &str, method: Method, path: &str) -> TestRequest {
 /// Runs `test` before a shop with its keys, products A (free of charge) and B (1.99 USD), and 10
 /// units of each.
 fn in_a_shop<F: Future<Output = ()>>(test: impl FnOnce(Services, Client) -> F) {
-    let folder = Folder::new();
     // The second call in a process is refused; the first one counts.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    System::new().block_on(async {
-        let url = DatabaseUrl::Sqlite(folder.0.join("orderly.db"));
-        let db = Db::open(&StoreConfig::new(url)).await.expect("opens");
-        db.migrate().await.expect("migrates");
+    testbed::on_sqlite(async |scratch| {
+        let db = scratch.open().await;
         let services = services(&db).await;
         for (name, secret, scopes) in [
             ("admin", ADMIN, "*"),

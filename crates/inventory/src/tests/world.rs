@@ -4,16 +4,13 @@ use crate::{
     Adjustment, GoodsMove, Inventory, InventoryError, Location, LocationName, Outcome, SkuAudit,
     StockDetail, StockView, Verdict,
 };
-use actix::System;
 use actors::{Home, RequestContext, SystemClock, SystemIds, TraceId};
 use domain::{Demand, OrderId, ReservationOutcome, Sku};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use store::Db;
 use store::answers::{Answer, Fingerprint, RequestKey};
-use store::{DatabaseUrl, Db, Statement, StoreConfig};
 use tokio::time::Instant;
 use tracing::Span;
 use uuid::Uuid;
@@ -47,60 +44,15 @@ pub(crate) struct World {
     pub(crate) inventory: Inventory,
 }
 
-fn unique_name() -> String {
-    static NUMBER: AtomicUsize = AtomicUsize::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::SeqCst);
-    format!("orderly_inventory_{}_{number}", std::process::id())
-}
-
-/// A folder that is removed with everything in it.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 pub(crate) fn on_sqlite(test: impl AsyncFnOnce(&World)) {
-    let folder = Folder(std::env::temp_dir().join(unique_name()));
-    let url = DatabaseUrl::Sqlite(folder.0.join("orderly.db"));
-    System::new().block_on(on(url, test));
+    testbed::on_sqlite(async |scratch| on(scratch.open().await, test).await);
 }
 
-/// # Panics
-/// Without `TEST_DATABASE_URL`: a test that is passed over in silence proves nothing.
 pub(crate) fn on_postgres(test: impl AsyncFnOnce(&World)) {
-    let Ok(server) = std::env::var("TEST_DATABASE_URL") else {
-        panic!(
-            "this test needs a Postgres server: run scripts/test -p inventory, which starts one, \
-             or set TEST_DATABASE_URL to a server where databases may be created"
-        );
-    };
-    let name = unique_name();
-    System::new().block_on(async {
-        on_server(&server, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
-        on_server(&server, format!("CREATE DATABASE {name}")).await;
-        let (base, _) = server.rsplit_once('/').expect("a URL with a database");
-        on(DatabaseUrl::Postgres(format!("{base}/{name}")), test).await;
-        on_server(&server, format!("DROP DATABASE {name} WITH (FORCE)")).await;
-    });
+    testbed::on_postgres(async |scratch| on(scratch.open().await, test).await);
 }
 
-async fn on_server(server: &str, sql: String) {
-    // Statements are texts of the program; those of a test live as long as the test.
-    let sql: &'static str = sql.leak();
-    let statement: &'static Statement =
-        Box::leak(Box::new(Statement { name: "on_server", postgres: sql, sqlite: "" }));
-    let url = DatabaseUrl::Postgres(server.to_owned());
-    let db = Db::open(&StoreConfig::new(url)).await.expect("the server answers");
-    db.fetch(statement.query()).await.expect("the server obeys");
-    db.close().await;
-}
-
-async fn on(url: DatabaseUrl, test: impl AsyncFnOnce(&World)) {
-    let db = Db::open(&StoreConfig::new(url)).await.expect("opens");
-    db.migrate().await.expect("migrates");
+async fn on(db: Db, test: impl AsyncFnOnce(&World)) {
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
     let inventory = crate::start(db.clone(), clock, ids, &Home::current());
     let world = World { db, inventory };
