@@ -9,13 +9,14 @@ use store::{Db, Row, Rows, Statement, StoreError, Tx, statement};
 
 static OPEN_POSITIONS: Statement = statement!("open_positions");
 static LOCK_POSITIONS: Statement = statement!("lock_positions");
+static CLAIM_EVENTS: Statement = statement!("claim_events");
 static ADVANCE_POSITIONS: Statement = statement!("advance_positions");
 static BLOCKED_ORDERS: Statement = statement!("blocked_orders");
 static PARK_EVENTS: Statement = statement!("park_events");
 static DUE_PARKED_EVENT: Statement = statement!("due_parked_event");
 static UNPARK_EVENT: Statement = statement!("unpark_event");
 static RELEASE_NEXT_PARKED: Statement = statement!("release_next_parked");
-static FAIL_PARKED_EVENT: Statement = statement!("fail_parked_event");
+static JUDGE_PARKED_EVENT: Statement = statement!("judge_parked_event");
 static FIND_DUE: Statement = statement!("find_due");
 static LAG: Statement = statement!("lag");
 static DEAD_LETTERS: Statement = statement!("dead_letters");
@@ -70,6 +71,18 @@ pub struct DeadLetterPlace {
     pub order_id: OrderId,
 }
 
+/// How far a group has come in a partition.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Position {
+    pub(crate) partition: u8,
+    /// The last event that it has passed.
+    pub(crate) seq: i64,
+    /// The last event that a process said it would begin with.
+    pub(crate) claimed: i64,
+    /// How often that one event was begun alone.
+    pub(crate) tries: i64,
+}
+
 /// The parked event of an order whose turn it is.
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
@@ -77,6 +90,7 @@ pub(crate) struct Head {
     pub(crate) version: i64,
     pub(crate) seq: i64,
     pub(crate) attempts: i64,
+    pub(crate) last_error: String,
 }
 
 /// Makes the rows of a group's positions, at the beginning of the log, where there are none.
@@ -93,13 +107,34 @@ pub(crate) async fn lock_positions(
     tx: &mut Tx,
     consumer: &str,
     partitions: Partitions,
-) -> Result<Vec<(u8, i64)>, StoreError> {
+) -> Result<Vec<Position>, StoreError> {
     let rows = Rows::new().ints(partitions.iter().map(i64::from));
     tx.fetch(LOCK_POSITIONS.query().rows(rows).bind(consumer))
         .await?
         .iter()
-        .map(|row| Ok((partition_of(row)?, row.int("seq")?)))
+        .map(|row| {
+            Ok(Position {
+                partition: partition_of(row)?,
+                seq: row.int("seq")?,
+                claimed: row.int("claimed")?,
+                tries: row.int("tries")?,
+            })
+        })
         .collect()
+}
+
+/// Says that the group begins with the events of a partition up to `claimed`, the one of a single
+/// event for the time number `tries`. The position must be locked.
+pub(crate) async fn claim_events(
+    tx: &mut Tx,
+    consumer: &str,
+    partition: u8,
+    claimed: i64,
+    tries: i64,
+) -> Result<(), StoreError> {
+    let query =
+        CLAIM_EVENTS.query().bind(consumer).bind(i64::from(partition)).bind(claimed).bind(tries);
+    tx.execute(query).await.map(drop)
 }
 
 /// Moves positions that are locked.
@@ -188,30 +223,37 @@ pub(crate) async fn due_parked_event(
         version: row.int("version")?,
         seq: row.int("seq")?,
         attempts: row.int("attempts")?,
+        last_error: row.text("last_error")?,
     }))
 }
 
 /// Takes a parked event out, since it is applied now, and makes the next one of its order due.
+/// `false`: another node was faster.
 pub(crate) async fn unpark(
     tx: &mut Tx,
     consumer: &str,
     head: &Head,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let order = head.order_id.0;
-    tx.execute(UNPARK_EVENT.query().bind(consumer).bind(order).bind(head.version)).await?;
-    tx.execute(RELEASE_NEXT_PARKED.query().bind(consumer).bind(order).bind(now)).await.map(drop)
+    let query =
+        UNPARK_EVENT.query().bind(consumer).bind(order).bind(head.version).bind(head.attempts);
+    if tx.execute(query).await? == 0 {
+        return Ok(false);
+    }
+    let query = RELEASE_NEXT_PARKED.query().bind(consumer).bind(order).bind(now);
+    tx.execute(query).await.map(|_| true)
 }
 
-/// Notes that an attempt at a parked event failed. `false`: another node was faster.
-pub(crate) async fn fail_parked_event(
+/// Notes how it stands with a parked event. `false`: another node was faster.
+pub(crate) async fn judge_parked_event(
     tx: &mut Tx,
     consumer: &str,
     head: &Head,
     verdict: Verdict,
     cause: &str,
 ) -> Result<bool, StoreError> {
-    let query = FAIL_PARKED_EVENT
+    let query = JUDGE_PARKED_EVENT
         .query()
         .bind(consumer)
         .bind(head.order_id.0)

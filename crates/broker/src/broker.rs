@@ -1,6 +1,7 @@
 //! The broker's handle, and how it starts.
 
 use crate::books::{self, DeadLetter, DeadLetterPlace, Lag};
+use crate::claims::Claims;
 use crate::dispatcher::{Dispatcher, Slot, Wake, own_context};
 use crate::gate::Gate;
 use crate::group::Group;
@@ -57,7 +58,8 @@ pub async fn start(
     let mut threads = homes.iter().cycle();
     for consumer in consumers {
         let (db, clock, config) = (db.clone(), clock.clone(), config.clone());
-        let group = Arc::new(Group { consumer, db, clock, config, gate: gate.clone() });
+        let (gate, claims) = (gate.clone(), Claims::default());
+        let group = Arc::new(Group { consumer, db, clock, config, gate, claims });
         slots.extend(start_workers(&group, &mut threads));
     }
     let workers = slots.iter().map(|slot| slot.mailbox.clone()).collect();

@@ -1,6 +1,7 @@
 //! The work of a group, one transaction at a time.
 
-use crate::books::{self, Head};
+use crate::books;
+use crate::claims::Claims;
 use crate::gate::Gate;
 use crate::partitions::{Partitions, Work};
 use crate::plan::{AfterFailure, Attempt, Plan, verdict};
@@ -27,6 +28,7 @@ pub(crate) struct Group {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) config: BrokerConfig,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) claims: Claims,
 }
 
 /// What came of a pass.
@@ -39,14 +41,14 @@ pub(crate) struct Passed {
 }
 
 /// What came of one transaction.
-enum Turn {
+pub(crate) enum Turn {
     /// It is committed, or there was nothing to do; in these partitions there may be more.
     Done(Partitions),
     /// It is rolled back, because of one of its events; `first` is the first that was tried.
     Blamed { events: usize, first: Option<Box<Logged>>, cause: String },
 }
 
-enum Failure {
+pub(crate) enum Failure {
     /// It may be one event's fault.
     Event(String),
     /// It is nobody's fault.
@@ -88,7 +90,16 @@ impl Group {
 
     /// Applies the next events of these partitions; gives those where more may be waiting.
     async fn digest(&self, partitions: Partitions) -> Result<Partitions, StoreError> {
-        let mut plan = Plan::new(partitions, self.config.batch);
+        let mut left = Partitions::default();
+        let unsure = self.claims.unsure().and(partitions);
+        for partition in unsure.iter() {
+            left = left.or(self.digest_claimed(partition).await?);
+        }
+        let plan = Plan::new(partitions.without(unsure), self.config.batch);
+        Ok(left.or(self.carry_out(plan).await?))
+    }
+
+    pub(crate) async fn carry_out(&self, mut plan: Plan) -> Result<Partitions, StoreError> {
         let mut left = Partitions::default();
         while let Some(attempt) = plan.next() {
             if self.gate.is_stopping() {
@@ -110,13 +121,20 @@ impl Group {
     }
 
     /// One transaction: lock, read, apply, move the positions, commit.
-    async fn turn(&self, attempt: Attempt) -> Result<Turn, StoreError> {
+    pub(crate) async fn turn(&self, attempt: Attempt) -> Result<Turn, StoreError> {
         let mut tx = self.db.begin().await?;
         let positions = books::lock_positions(&mut tx, self.name(), attempt.partitions).await?;
         let (mut events, mut moves) = (Vec::new(), Vec::with_capacity(positions.len()));
         let mut more = Partitions::default();
-        for (partition, after) in positions {
-            let read = outbox::read(&mut tx, partition, after, attempt.limit).await?;
+        for position in positions {
+            let partition = position.partition;
+            if self.claims.is_of_another(&position) {
+                // Somebody may have died of these: not without a claim.
+                self.claims.doubt(partition);
+                more = more.or(Partitions::one(partition));
+                continue;
+            }
+            let read = outbox::read(&mut tx, partition, position.seq, attempt.limit).await?;
             if i64::try_from(read.len()).is_ok_and(|count| count >= attempt.limit) {
                 more = more.or(Partitions::one(partition));
             }
@@ -189,7 +207,7 @@ impl Group {
     }
 
     /// Lets the group apply events; a panic is an error like any other.
-    async fn apply(&self, tx: Tx, events: &[Logged]) -> Result<Tx, Failure> {
+    pub(crate) async fn apply(&self, tx: Tx, events: &[Logged]) -> Result<Tx, Failure> {
         if events.is_empty() {
             return Ok(tx);
         }
@@ -209,15 +227,27 @@ impl Group {
         let mut tx = self.db.begin().await?;
         let only = Partitions::one(culprit.partition);
         let positions = books::lock_positions(&mut tx, self.name(), only).await?;
-        let Some(&(_, after)) = positions.first() else {
+        let Some(position) = positions.first() else {
             return tx.rollback().await;
         };
-        let next = outbox::read(&mut tx, culprit.partition, after, 1).await?;
+        let next = outbox::read(&mut tx, culprit.partition, position.seq, 1).await?;
         if next.first().map(|event| event.seq) != Some(culprit.seq) {
             // Another node was faster.
             return tx.rollback().await;
         }
-        let verdict = verdict(1, self.clock.now(), &self.config);
+        self.park_next(tx, culprit, 1, cause).await
+    }
+
+    /// Parks the next event of a partition after this many attempts, and commits. The position must
+    /// be locked.
+    pub(crate) async fn park_next(
+        &self,
+        mut tx: Tx,
+        culprit: &Logged,
+        attempts: i64,
+        cause: &str,
+    ) -> Result<(), StoreError> {
+        let verdict = verdict(attempts, self.clock.now(), &self.config);
         if !faults::planted("parked-event-forgotten") {
             books::park_failed(&mut tx, self.name(), culprit, verdict, cause).await?;
         }
@@ -241,67 +271,13 @@ impl Group {
         Ok(())
     }
 
-    /// Tries one parked event whose time has come; `false` if there is none.
-    async fn retry_parked(&self, partition: u8) -> Result<bool, StoreError> {
-        let mut tx = self.db.begin().await?;
-        let only = Partitions::one(partition);
-        if books::lock_positions(&mut tx, self.name(), only).await?.is_empty() {
-            tx.rollback().await?;
-            return Ok(false);
-        }
-        let now = self.clock.now();
-        let due = books::due_parked_event(&mut tx, self.name(), partition, now).await?;
-        let Some(head) = due else {
-            tx.rollback().await?;
-            return Ok(false);
-        };
-        let read = outbox::read(&mut tx, partition, head.seq - 1, 1).await?;
-        let Some(event) = read.into_iter().find(|event| event.seq == head.seq) else {
-            tx.rollback().await?;
-            return Err(StoreError::Configuration(format!(
-                "the parked event {} of order {} is not in the log",
-                head.version, head.order_id
-            )));
-        };
-        match self.apply_parked(tx, &head, &event).await {
-            Ok(()) => Ok(true),
-            Err(Failure::Database(error)) => Err(error),
-            Err(Failure::Event(cause)) => self.failed_again(&head, &event, &cause).await,
-        }
-    }
-
-    async fn apply_parked(&self, tx: Tx, head: &Head, event: &Logged) -> Result<(), Failure> {
-        let events = std::slice::from_ref(event);
-        let mut tx = self.apply(tx, events).await?;
-        books::unpark(&mut tx, self.name(), head, self.clock.now()).await?;
-        tx.commit().await?;
-        self.applied(events);
-        Ok(())
-    }
-
-    async fn failed_again(
-        &self,
-        head: &Head,
-        event: &Logged,
-        cause: &str,
-    ) -> Result<bool, StoreError> {
-        let verdict = verdict(head.attempts + 1, self.clock.now(), &self.config);
-        let mut tx = self.db.begin().await?;
-        let counted = books::fail_parked_event(&mut tx, self.name(), head, verdict, cause).await?;
-        tx.commit().await?;
-        if counted && verdict.dead_since.is_some() {
-            self.died(event, cause);
-        }
-        Ok(true)
-    }
-
-    fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         self.consumer.name()
     }
 
     /// After commit: count, and tell the group.
     #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
-    fn applied(&self, events: &[Logged]) {
+    pub(crate) fn applied(&self, events: &[Logged]) {
         if events.is_empty() {
             return;
         }
@@ -326,7 +302,7 @@ impl Group {
         }
     }
 
-    fn died(&self, event: &Logged, cause: &str) {
+    pub(crate) fn died(&self, event: &Logged, cause: &str) {
         counter!("broker_dead_letters_total", "consumer" => self.name()).increment(1);
         tracing::error!(
             event = "event_dead",

@@ -8,7 +8,8 @@
 //! An event that a group cannot digest is found by trying the batch again in halves, until it
 //! stands alone. Then it is *parked*: the position passes it, it is tried again later, and after
 //! [`BrokerConfig::attempts_max`] attempts it is a *dead letter* that waits for a person. Later
-//! events of the same order queue up behind it; other orders never notice.
+//! events of the same order queue up behind it; other orders never notice. The same happens to an
+//! event of which the whole process dies (module `claims`).
 //!
 //! Producers call [`Broker::wake`] after commit. A timer finds what nobody announced: events of
 //! other nodes and parked events whose time has come. Both only say *where to look*; what is there
@@ -18,11 +19,13 @@
 
 mod books;
 mod broker;
+mod claims;
 mod config;
 mod consumer;
 mod dispatcher;
 mod gate;
 mod group;
+mod parked;
 mod partitions;
 mod plan;
 mod worker;

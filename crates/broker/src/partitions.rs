@@ -35,6 +35,10 @@ impl Partitions {
         Self(self.0 | other.0)
     }
 
+    pub(crate) const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     pub(crate) fn iter(self) -> impl Iterator<Item = u8> {
         (0..PARTITIONS).filter(move |partition| !self.and(Self::one(*partition)).is_empty())
     }

@@ -1,5 +1,6 @@
 //! Behaviour of groups on a real database.
 
+mod claims;
 mod groups;
 mod pool;
 mod support;

@@ -27,6 +27,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/postgres/0002_the_life_of_an_order.sql"),
         include_str!("../../../migrations/sqlite/0002_the_life_of_an_order.sql"),
     ),
+    (
+        3,
+        "claims",
+        include_str!("../../../migrations/postgres/0003_claims.sql"),
+        include_str!("../../../migrations/sqlite/0003_claims.sql"),
+    ),
 ];
 
 fn migrator(pick: impl Fn(&'static str, &'static str) -> &'static str) -> Migrator {

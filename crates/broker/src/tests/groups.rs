@@ -1,11 +1,12 @@
 //! One group, pass by pass, with a clock that the test owns.
 
 use super::support::{
-    Fussy, Mood, Name, Scratch, append, check_effects, effects, group, order, pass_all, run,
+    Fussy, Mood, Name, append, check_effects, effects, group, open, order, pass_all,
 };
 use crate::DeadLetterPlace;
 use crate::books;
 use std::time::Duration;
+use testbed::on_both;
 
 fn two_each(numbers: std::ops::Range<u8>) -> Vec<Name> {
     let orders: Vec<_> = numbers.map(order).collect();
@@ -13,12 +14,10 @@ fn two_each(numbers: std::ops::Range<u8>) -> Vec<Name> {
     firsts.chain(orders.iter().map(|o| (*o, 2))).collect()
 }
 
-#[test]
-fn each_effect_happens_once_over_restarts() {
-    run(async {
-        let scratch = Scratch::new();
+on_both! {
+    async fn each_effect_happens_once_over_restarts(scratch) {
         let (first, second) = (two_each(0..40), two_each(40..60));
-        let db = scratch.open().await;
+        let db = open(scratch).await;
         let consumer = Fussy::new("once");
         append(&db, &first).await;
         let (before, _) = group(&db, &consumer).await;
@@ -28,7 +27,7 @@ fn each_effect_happens_once_over_restarts() {
         db.close().await;
         drop(db);
 
-        let db = scratch.open().await;
+        let db = open(scratch).await;
         let consumer = Fussy::new("once");
         let (after, _) = group(&db, &consumer).await;
         pass_all(&after).await;
@@ -42,14 +41,10 @@ fn each_effect_happens_once_over_restarts() {
         let mut wanted = second;
         wanted.sort_unstable();
         assert_eq!(told, wanted, "told of what was committed, and of nothing else");
-    });
-}
+    }
 
-#[test]
-fn a_batch_takes_up_where_the_last_one_ended() {
-    run(async {
-        let scratch = Scratch::new();
-        let db = scratch.open().await;
+    async fn a_batch_takes_up_where_the_last_one_ended(scratch) {
+        let db = open(scratch).await;
         let consumer = Fussy::new("small");
         let (mut small, _) = group(&db, &consumer).await;
         small.config.batch = 3;
@@ -57,14 +52,10 @@ fn a_batch_takes_up_where_the_last_one_ended() {
         append(&db, &names).await;
         pass_all(&small).await;
         assert_eq!(effects(&db, "small").await, names);
-    });
-}
+    }
 
-#[test]
-fn poison_holds_up_its_own_order_only() {
-    run(async {
-        let scratch = Scratch::new();
-        let db = scratch.open().await;
+    async fn poison_holds_up_its_own_order_only(scratch) {
+        let db = open(scratch).await;
         let consumer = Fussy::new("picky");
         let (picky, clock) = group(&db, &consumer).await;
         // Orders 1 and 9 share a partition.
@@ -94,14 +85,10 @@ fn poison_holds_up_its_own_order_only() {
         check_effects(&db, "picky", &[others, vec![(bad, 1), (bad, 2), (bad, 3)]].concat()).await;
         let lag = books::lag(&db).await.expect("lag");
         assert_eq!((lag[0].behind, lag[0].parked, lag[0].dead), (0, 0, 0));
-    });
-}
+    }
 
-#[test]
-fn poison_is_dead_after_its_attempts_and_lives_again_when_redriven() {
-    run(async {
-        let scratch = Scratch::new();
-        let db = scratch.open().await;
+    async fn poison_is_dead_after_its_attempts_and_lives_again_when_redriven(scratch) {
+        let db = open(scratch).await;
         let consumer = Fussy::new("picky");
         let (picky, clock) = group(&db, &consumer).await;
         let bad = order(5);
@@ -134,14 +121,10 @@ fn poison_is_dead_after_its_attempts_and_lives_again_when_redriven() {
         pass_all(&picky).await;
         assert_eq!(effects(&db, "picky").await, [(bad, 1), (bad, 2), (bad, 3)]);
         assert!(!books::redrive(&db, "picky", bad, now).await.expect("redrives"));
-    });
-}
+    }
 
-#[test]
-fn dead_letters_are_listed_page_by_page_and_redriven_oldest_first() {
-    run(async {
-        let scratch = Scratch::new();
-        let db = scratch.open().await;
+    async fn dead_letters_are_listed_page_by_page_and_redriven_oldest_first(scratch) {
+        let db = open(scratch).await;
         let consumer = Fussy::new("picky");
         let (picky, clock) = group(&db, &consumer).await;
         let bad = [order(1), order(2), order(3)];
@@ -176,14 +159,10 @@ fn dead_letters_are_listed_page_by_page_and_redriven_oldest_first() {
         consumer.feel(Mood::Well, &[]);
         pass_all(&picky).await;
         check_effects(&db, "picky", &bad.map(|order| (order, 1))).await;
-    });
-}
+    }
 
-#[test]
-fn a_redriven_event_has_all_its_attempts_again() {
-    run(async {
-        let scratch = Scratch::new();
-        let db = scratch.open().await;
+    async fn a_redriven_event_has_all_its_attempts_again(scratch) {
+        let db = open(scratch).await;
         let consumer = Fussy::new("picky");
         let (picky, clock) = group(&db, &consumer).await;
         let bad = order(2);
@@ -202,14 +181,10 @@ fn a_redriven_event_has_all_its_attempts_again() {
         assert_eq!(books::dead_letters(&db, None, 9).await.expect("list"), []);
         pass_all(&picky).await;
         assert_eq!(books::dead_letters(&db, None, 9).await.expect("list").len(), 1);
-    });
-}
+    }
 
-#[test]
-fn a_panic_is_the_fault_of_one_event() {
-    run(async {
-        let scratch = Scratch::new();
-        let db = scratch.open().await;
+    async fn a_panic_is_the_fault_of_one_event(scratch) {
+        let db = open(scratch).await;
         let consumer = Fussy::new("nervous");
         let (nervous, _) = group(&db, &consumer).await;
         let all = two_each(0..16);
@@ -221,14 +196,10 @@ fn a_panic_is_the_fault_of_one_event() {
         check_effects(&db, "nervous", &others).await;
         let lag = books::lag(&db).await.expect("lag");
         assert_eq!((lag[0].behind, lag[0].parked, lag[0].dead), (0, 3, 0));
-    });
-}
+    }
 
-#[test]
-fn trouble_of_the_database_parks_nothing() {
-    run(async {
-        let scratch = Scratch::new();
-        let db = scratch.open().await;
+    async fn trouble_of_the_database_parks_nothing(scratch) {
+        let db = open(scratch).await;
         let consumer = Fussy::new("patient");
         let (patient, _) = group(&db, &consumer).await;
         let all = two_each(0..8);
@@ -242,5 +213,5 @@ fn trouble_of_the_database_parks_nothing() {
         consumer.feel(Mood::Well, &[]);
         assert!(!pass_all(&patient).await.troubled);
         check_effects(&db, "patient", &all).await;
-    });
+    }
 }

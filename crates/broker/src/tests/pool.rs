@@ -1,7 +1,7 @@
 //! The worker pools, with their actors.
 
 use super::support::{
-    Fussy, Mood, Name, Scratch, StandingClock, append, check_effects, config, order, run,
+    Fussy, Mood, Name, StandingClock, append, check_effects, config, open, order,
 };
 use crate::{Broker, BrokerConfig, Consumer, start};
 use actors::Home;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use store::{Db, StoreError};
+use testbed::on_both;
 use tokio::time::timeout;
 
 async fn pool(
@@ -35,11 +36,9 @@ fn names(orders: std::ops::Range<u8>, versions: i64) -> Vec<Name> {
     (1..=versions).flat_map(|v| orders.clone().map(move |o| (order(o), v))).collect()
 }
 
-#[test]
-fn every_group_gets_every_event() {
-    run(async {
-        let scratch = Scratch::new();
-        let db = scratch.open().await;
+on_both! {
+    async fn every_group_gets_every_event(scratch) {
+        let db = open(scratch).await;
         let consumers = [Fussy::new("one"), Fussy::new("two")];
         // So slow a poll that only the wake can be what sets it going.
         let slow = BrokerConfig { poll: Duration::from_secs(3_600), ..config() };
@@ -56,14 +55,10 @@ fn every_group_gets_every_event() {
         assert_eq!(lag.iter().map(|l| l.behind).collect::<Vec<_>>(), [0, 0]);
         assert_eq!(broker.vitals().len(), 5);
         broker.drain().await;
-    });
-}
+    }
 
-#[test]
-fn events_that_nobody_announced_are_found() {
-    run(async {
-        let scratch = Scratch::new();
-        let db = scratch.open().await;
+    async fn events_that_nobody_announced_are_found(scratch) {
+        let db = open(scratch).await;
         let before = names(0..20, 1);
         append(&db, &before).await;
         let consumer = Fussy::new("finder");
@@ -75,14 +70,10 @@ fn events_that_nobody_announced_are_found() {
         until_caught_up(&broker).await;
         check_effects(&db, "finder", &[before, after].concat()).await;
         broker.drain().await;
-    });
-}
+    }
 
-#[test]
-fn a_consumer_that_panics_loses_nothing_and_troubles_no_other_group() {
-    run(async {
-        let scratch = Scratch::new();
-        let db = scratch.open().await;
+    async fn a_consumer_that_panics_loses_nothing_and_troubles_no_other_group(scratch) {
+        let db = open(scratch).await;
         let (nervous, calm) = (Fussy::new("nervous"), Fussy::new("calm"));
         let all = names(0..64, 2);
         nervous.feel(Mood::Panics, &[(order(7), 1)]);
@@ -110,14 +101,10 @@ fn a_consumer_that_panics_loses_nothing_and_troubles_no_other_group() {
         timeout(Duration::from_secs(60), wait).await.expect("redriven");
         check_effects(&db, "nervous", &all).await;
         broker.drain().await;
-    });
-}
+    }
 
-#[test]
-fn trouble_is_tried_again_until_it_is_over() {
-    run(async {
-        let scratch = Scratch::new();
-        let db = scratch.open().await;
+    async fn trouble_is_tried_again_until_it_is_over(scratch) {
+        let db = open(scratch).await;
         let consumer = Fussy::new("patient");
         consumer.feel(Mood::Troubled, &[]);
         let quick = BrokerConfig { trouble_base: Duration::from_millis(1), ..config() };
@@ -137,14 +124,10 @@ fn trouble_is_tried_again_until_it_is_over() {
         check_effects(&db, "patient", &all).await;
         assert_eq!(broker.lag().await.expect("lag")[0].parked, 0);
         broker.drain().await;
-    });
-}
+    }
 
-#[test]
-fn two_nodes_share_the_work_of_a_group() {
-    run(async {
-        let scratch = Scratch::new();
-        let db = scratch.open().await;
+    async fn two_nodes_share_the_work_of_a_group(scratch) {
+        let db = open(scratch).await;
         let nodes = [Fussy::new("shared"), Fussy::new("shared")];
         let here = pool(&db, &nodes[..1], config()).await.expect("starts");
         let there = pool(&db, &nodes[1..], config()).await.expect("starts");
@@ -161,14 +144,10 @@ fn two_nodes_share_the_work_of_a_group() {
         let blocked = [(order(11), 2), (order(11), 3)];
         let others: Vec<Name> = all.into_iter().filter(|n| !blocked.contains(n)).collect();
         check_effects(&db, "shared", &others).await;
-    });
-}
+    }
 
-#[test]
-fn after_drain_nothing_begins() {
-    run(async {
-        let scratch = Scratch::new();
-        let db = scratch.open().await;
+    async fn after_drain_nothing_begins(scratch) {
+        let db = open(scratch).await;
         let consumer = Fussy::new("tired");
         let broker = pool(&db, std::slice::from_ref(&consumer), config()).await.expect("starts");
         let all = names(0..30, 2);
@@ -181,20 +160,18 @@ fn after_drain_nothing_begins() {
         broker.wake(0..8);
         broker.drain().await;
         check_effects(&db, "tired", &done).await;
-    });
+    }
 }
 
 /// Producers on any thread hold the handle.
 const fn is_shared_by_threads<T: Send + Sync + Clone>() {}
 const _: () = is_shared_by_threads::<Broker>();
 
-#[test]
-fn two_groups_of_one_name_are_refused() {
-    run(async {
-        let scratch = Scratch::new();
-        let db = scratch.open().await;
+on_both! {
+    async fn two_groups_of_one_name_are_refused(scratch) {
+        let db = open(scratch).await;
         let twins = [Fussy::new("twin"), Fussy::new("twin")];
         let refused = pool(&db, &twins, config()).await.err();
         assert!(matches!(refused, Some(StoreError::Configuration(_))), "{refused:?}");
-    });
+    }
 }

@@ -1,19 +1,22 @@
 //! A shop's log on a database of its own, and a consumer that fails on demand.
 
+use crate::claims::Claims;
 use crate::gate::Gate;
 use crate::group::{Group, Passed};
 use crate::partitions::{Partitions, Work};
 use crate::{BrokerConfig, ConsumeError, Consumer, books};
 use async_trait::async_trait;
-use domain::{Clock, EventId, OrderEvent, OrderId, Recorded, RejectReason, Rejected, Timestamp};
+use domain::{Clock, OrderId, Timestamp};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::outbox::Logged;
-use store::{DatabaseUrl, Db, Rows, Statement, StoreConfig, StoreError, Tx, outbox};
-use uuid::Uuid;
+use store::{Db, Rows, Statement, StoreError, Tx};
+use testbed::Scratch;
+pub(super) use testbed::log::order;
+use testbed::log::{append_versions, rejected};
+use tokio::sync::Notify;
 
 /// A clock that stands until it is moved.
 #[derive(Default)]
@@ -32,35 +35,13 @@ impl Clock for StandingClock {
     }
 }
 
-/// A SQLite file in a folder of its own, removed at the end.
-pub(super) struct Scratch(PathBuf);
-
-impl Scratch {
-    pub(super) fn new() -> Self {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
-        let name = format!("broker-test-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&folder).expect("a folder");
-        Self(folder)
-    }
-
-    /// Opens the database, as a start of the program does.
-    pub(super) async fn open(&self) -> Db {
-        let url = DatabaseUrl::Sqlite(self.0.join("shop.db"));
-        let db = Db::open(&StoreConfig::new(url)).await.expect("opens");
-        db.migrate().await.expect("migrates");
-        let mut tx = db.begin().await.expect("begins");
-        tx.execute(EFFECT_TABLE.query()).await.expect("creates");
-        tx.commit().await.expect("commits");
-        db
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+/// Opens the database with a table for the effects, as a start of the program does.
+pub(super) async fn open(scratch: &Scratch) -> Db {
+    let db = scratch.open().await;
+    let mut tx = db.begin().await.expect("begins");
+    tx.execute(EFFECT_TABLE.query()).await.expect("creates");
+    tx.commit().await.expect("commits");
+    db
 }
 
 static EFFECT_TABLE: Statement = Statement {
@@ -91,6 +72,8 @@ pub(super) enum Mood {
     Panics,
     /// Its database fails.
     Troubled,
+    /// The process dies of what is on the list.
+    Kills,
 }
 
 /// Writes down each event it is given. It fails only after it has written, so that a rollback
@@ -102,12 +85,26 @@ pub(super) struct Fussy {
     pub(super) told: Mutex<Vec<Name>>,
     /// How often its database was in trouble.
     pub(super) troubles: AtomicUsize,
+    /// The process would be dead now.
+    died: Notify,
 }
 
 impl Fussy {
     pub(super) fn new(name: &'static str) -> Arc<Self> {
         let (mood, poison, told) = (Mutex::new(Mood::Well), Mutex::default(), Mutex::default());
-        Arc::new(Self { name, mood, poison, told, troubles: AtomicUsize::new(0) })
+        Arc::new(Self {
+            name,
+            mood,
+            poison,
+            told,
+            troubles: AtomicUsize::new(0),
+            died: Notify::new(),
+        })
+    }
+
+    /// Waits for the next death of its process.
+    pub(super) async fn death(&self) {
+        self.died.notified().await;
     }
 
     pub(super) fn feel(&self, mood: Mood, poison: &[Name]) {
@@ -135,6 +132,10 @@ impl Consumer for Fussy {
         match mood {
             Mood::Refuses if poisoned => Err(ConsumeError::event("it tastes bad")),
             Mood::Panics if poisoned => panic!("it tastes terrible"),
+            Mood::Kills if poisoned => {
+                self.died.notify_one();
+                std::future::pending().await
+            }
             Mood::Troubled => {
                 self.troubles.fetch_add(1, Ordering::SeqCst);
                 Err(StoreError::Configuration("the database is away".to_owned()).into())
@@ -149,32 +150,10 @@ impl Consumer for Fussy {
     }
 }
 
-/// The order number `number`, in partition `number % PARTITIONS`.
-pub(super) fn order(number: u8) -> OrderId {
-    OrderId::in_partition(Uuid::from_u128(u128::from(number) << 64), number)
-}
-
 /// Writes events to the log in one transaction.
 pub(super) async fn append(db: &Db, names: &[Name]) {
-    let recorded = |(order_id, version): &Name| Recorded {
-        id: EventId(Uuid::from_u128(
-            order_id.0.as_u128() ^ (u128::from(version.unsigned_abs()) << 96),
-        )),
-        order_id: *order_id,
-        version: *version,
-        at: Timestamp::from_micros(1),
-        actor: "test".to_owned(),
-        cause: "test".to_owned(),
-        trace_id: "0".repeat(32),
-        event: OrderEvent::Rejected(Rejected {
-            reason: RejectReason::PaymentDeclined { decline_code: "none".to_owned() },
-            payment: None,
-        }),
-    };
-    let events: Vec<_> = names.iter().map(recorded).collect();
-    let mut tx = db.begin().await.expect("begins");
-    outbox::append(&mut tx, &events).await.expect("appends");
-    tx.commit().await.expect("commits");
+    let events = names.iter().map(|(order, version)| (*order, *version, rejected()));
+    append_versions(db, events).await;
 }
 
 /// What a group wrote, in the order of writing.
@@ -209,8 +188,23 @@ pub(super) async fn group(db: &Db, consumer: &Arc<Fussy>) -> (Group, Arc<Standin
         clock: clock.clone(),
         config: config(),
         gate: Arc::new(Gate::default()),
+        claims: Claims::default(),
     };
     (group, clock)
+}
+
+/// A life of a process: it works until nothing is left, or dies on the way and keeps nothing but
+/// what is in the database. `true`: it lived.
+pub(super) async fn live(db: &Db, consumer: &Arc<Fussy>, clock: &Arc<StandingClock>) -> bool {
+    let (mut group, _) = group(db, consumer).await;
+    group.clock = clock.clone();
+    tokio::select! {
+        passed = pass_all(&group) => {
+            assert!(!passed.troubled);
+            true
+        }
+        () = consumer.death() => false,
+    }
 }
 
 pub(super) fn config() -> BrokerConfig {
@@ -234,9 +228,4 @@ pub(super) async fn pass_all(group: &Group) -> Passed {
         }
         work = passed.left;
     }
-}
-
-/// Runs a test on an actix system.
-pub(super) fn run(test: impl Future<Output = ()>) {
-    actix::System::new().block_on(test);
 }
