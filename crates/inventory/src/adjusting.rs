@@ -8,10 +8,7 @@ use crate::messages::{Adjust, Adjustment, InventoryError, Outcome, StockView, Ve
 use domain::{Clock, IdSource, Sku, StockError, StockLevel};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use store::answers::{self, Fingerprint, RequestKey, Stored};
-use store::{Db, StoreError, Tx};
-
-/// Attempts at a batch that other transactions get in the way of (rule D9).
-const ATTEMPTS_MAX: usize = 5;
+use store::{Db, StoreError, Tx, conflict};
 
 pub(crate) struct Clerk<'a> {
     pub(crate) db: &'a Db,
@@ -69,16 +66,17 @@ impl Clerk<'_> {
 pub(crate) async fn in_attempts<T>(
     work: impl AsyncFn() -> Result<Option<T>, StoreError>,
 ) -> Result<T, InventoryError> {
-    let mut attempt = 1;
+    let mut conflicts = 0;
     loop {
         match work().await {
             Ok(Some(done)) => return Ok(done),
-            Ok(None) if attempt < ATTEMPTS_MAX => {}
-            Err(error) if error.is_conflict() && attempt < ATTEMPTS_MAX => {}
+            Ok(None) if conflicts < conflict::RETRIES_MAX => {}
+            Err(error) if error.is_conflict() && conflicts < conflict::RETRIES_MAX => {}
             Ok(None) => return Err(InventoryError::Contended),
             Err(error) => return Err(error.into()),
         }
-        attempt += 1;
+        conflicts += 1;
+        conflict::back_off(conflicts).await;
     }
 }
 

@@ -1,10 +1,11 @@
 //! A batch is an economy, never a shared fate.
 
-use crate::shop::{BatchError, CONFLICTS_MAX};
+use crate::shop::BatchError;
 use actors::{Panicked, panic_message};
 use futures_util::FutureExt;
 use metrics::{counter, histogram};
 use std::panic::AssertUnwindSafe;
+use store::conflict;
 use tokio::time::Instant;
 
 /// What came of a part of a batch.
@@ -17,7 +18,7 @@ pub(crate) struct Part<R> {
 
 /// Works on `items` as one batch. When that fails for a reason that one item may have caused, it
 /// is tried again in halves until the culprit stands alone; what another transaction got in the
-/// way of is tried again whole. Gives the parts in the order of the items.
+/// way of is tried again whole, after a wait by chance. Gives the parts in the order of the items.
 pub(crate) async fn in_halves<T, R>(
     name: &'static str,
     items: &[T],
@@ -64,7 +65,10 @@ async fn attempt<T, R>(
         histogram!("batch_items", "batch" => name).record(items.len() as f64);
         histogram!("batch_seconds", "batch" => name).record(began.elapsed());
         match result {
-            Err(error) if error.is_conflict() && conflicts < CONFLICTS_MAX => conflicts += 1,
+            Err(error) if error.is_conflict() && conflicts < conflict::RETRIES_MAX => {
+                conflicts += 1;
+                conflict::back_off(conflicts).await;
+            }
             result => return result,
         }
     }
@@ -93,6 +97,24 @@ mod tests {
                 }
                 next += part.items;
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_others_get_in_the_way_of_is_tried_again_whole_and_not_for_ever() {
+        for (in_the_way, tries_wanted) in [(3, 4), (u32::MAX, 1 + conflict::RETRIES_MAX)] {
+            let tries = Cell::new(0);
+            let parts = in_halves("test", &[1, 2, 3, 4], async |part: &[i32]| {
+                assert_eq!(part.len(), 4);
+                tries.set(tries.get() + 1);
+                if tries.get() > in_the_way {
+                    return Ok(());
+                }
+                Err(BatchError::Store(store::StoreError::Overtaken { statement: "test" }))
+            })
+            .await;
+            assert_eq!((tries.get(), parts.len()), (tries_wanted, 1));
+            assert_eq!(parts[0].result.is_ok(), in_the_way == 3);
         }
     }
 

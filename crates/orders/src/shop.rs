@@ -41,9 +41,6 @@ pub struct Parts {
 /// Longest time that a batch's transaction may take with all its asks.
 pub(crate) const BATCH_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Attempts at a batch that other transactions get in the way of (rule D9).
-pub(crate) const CONFLICTS_MAX: usize = 5;
-
 impl Parts {
     /// The context of work that the service does of its own accord, or for a batch of requests.
     pub(crate) fn own_context(&self, patience: Duration, span: Span) -> RequestContext {

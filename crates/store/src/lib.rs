@@ -11,6 +11,7 @@
 //! **Invariant:** this crate knows no service's table.
 
 pub mod answers;
+pub mod conflict;
 mod connect;
 mod db;
 mod error;
