@@ -4,48 +4,30 @@ use crate::problem::{Code, Fault, OUTCOME_UNKNOWN, Problem};
 use catalog::CatalogError;
 use customers::CustomersError;
 use inventory::InventoryError;
-use orders::{AuditError, LifeError, PlaceError};
+use orders::{AuditError, OrderError};
 use payments::{PaymentsError, WebhookError};
 
-impl From<PlaceError> for Problem {
-    fn from(error: PlaceError) -> Self {
+impl From<OrderError> for Problem {
+    fn from(error: OrderError) -> Self {
         match error {
-            PlaceError::Invalid(faults) => {
+            OrderError::Invalid(faults) => {
                 let told = faults.into_iter().map(|fault| Fault::at(fault.pointer, fault.detail));
                 Self::invalid(told.collect())
             }
-            PlaceError::KeyReused => Self::key_reused(),
-            PlaceError::InProgress => Self::in_progress(),
-            PlaceError::Busy => Self::overloaded(),
-            PlaceError::Expired => Self::expired(),
-            error @ PlaceError::Unavailable { .. } => {
-                Self::new(Code::Unavailable, "Orders cannot be taken right now. Nothing happened.")
-                    .because(error)
-            }
-            error @ PlaceError::Unknown { .. } => {
-                Self::new(Code::Unavailable, OUTCOME_UNKNOWN).because(error)
-            }
-        }
-    }
-}
-
-impl From<LifeError> for Problem {
-    fn from(error: LifeError) -> Self {
-        match error {
-            LifeError::NotFound => Self::not_found("order"),
-            LifeError::VersionMismatch { current } => {
+            OrderError::NotFound => Self::not_found("order"),
+            OrderError::VersionMismatch { current } => {
                 let message = format!("The order has the version {current} now. Nothing happened.");
                 Self::new(Code::VersionMismatch, message).with("current_version", current)
             }
-            LifeError::KeyReused => Self::key_reused(),
-            LifeError::InProgress => Self::in_progress(),
-            LifeError::Busy => Self::overloaded(),
-            LifeError::Expired => Self::expired(),
-            error @ LifeError::Unavailable { .. } => {
-                let message = "Orders cannot be changed right now. Nothing happened.";
+            OrderError::KeyReused => Self::key_reused(),
+            OrderError::InProgress => Self::in_progress(),
+            OrderError::Busy => Self::overloaded(),
+            OrderError::Expired => Self::expired(),
+            error @ OrderError::Unavailable { .. } => {
+                let message = "Orders cannot be taken or changed right now. Nothing happened.";
                 Self::new(Code::Unavailable, message).because(error)
             }
-            error @ LifeError::Unknown { .. } => {
+            error @ OrderError::Unknown { .. } => {
                 Self::new(Code::Unavailable, OUTCOME_UNKNOWN).because(error)
             }
         }

@@ -6,7 +6,7 @@ use crate::books;
 use crate::changes::Changes;
 use crate::lane::Lane;
 use crate::messages::{
-    Ask, Given, LifeError, ListFilter, Operate, Origin, Place, PlaceError, Placement, Step, Wish,
+    Ask, Given, ListFilter, Operate, OrderError, Origin, Place, Placement, Step, Wish,
 };
 use crate::pricing::{Price, fault_of, price};
 use crate::recovery::{Leases, Limits, Recovery, Resolver};
@@ -127,12 +127,12 @@ impl Orders {
     /// Places an order and waits until it is settled, or until the client wants to know.
     ///
     /// # Errors
-    /// See [`PlaceError`].
+    /// See [`OrderError`].
     pub async fn place(
         &self,
         placement: Placement,
         context: &RequestContext,
-    ) -> Result<Given, PlaceError> {
+    ) -> Result<Given, OrderError> {
         let Placement { key, fingerprint, request, answer_by, respond_async } = placement;
         let method = request.payment_method.clone();
         let trace_id = context.trace_id().to_string();
@@ -140,16 +140,16 @@ impl Orders {
             Ok(draft) => draft,
             // The catalogue may have changed since the request was first made: what was answered
             // then is answered now.
-            Err(PlaceError::Invalid(faults)) => {
+            Err(OrderError::Invalid(faults)) => {
                 let known = answered_before(&self.parts, &key, &fingerprint, &trace_id).await;
-                return known.unwrap_or(Err(PlaceError::Invalid(faults)));
+                return known.unwrap_or(Err(OrderError::Invalid(faults)));
             }
             Err(error) => return Err(error),
         };
         let request_hash = fingerprint_of_key(&key.key);
         let order_id = OrderId::in_partition(self.parts.ids.uuid(), request_hash);
         let place = Place { order_id, key, fingerprint, draft, method, answer_by, respond_async };
-        let lane = lane_of(&self.lanes, order_id).ok_or(PlaceError::Busy)?;
+        let lane = lane_of(&self.lanes, order_id).ok_or(OrderError::Busy)?;
         lane.post(place, context)?.answer_within(ANSWER_GRACE).await?
     }
 
@@ -158,12 +158,12 @@ impl Orders {
         &self,
         request: crate::OrderRequest,
         context: &RequestContext,
-    ) -> Result<Draft, PlaceError> {
+    ) -> Result<Draft, OrderError> {
         let payment_id = PaymentId(self.parts.ids.uuid());
         let snapshot = self.parts.catalog.snapshot();
         if request.lines.iter().any(|line| snapshot.get(line.sku.as_str()).is_none()) {
             let refreshed = self.parts.catalog.refresh(context).await;
-            refreshed.map_err(|error| PlaceError::Unavailable { source: error.into() })?;
+            refreshed.map_err(|error| OrderError::Unavailable { source: error.into() })?;
         }
         let snapshot = self.parts.catalog.snapshot();
         price(request, payment_id, |sku| {
@@ -175,7 +175,7 @@ impl Orders {
             Ok(_) => Ok(draft),
             Err(error) => Err(vec![fault_of(error)]),
         })
-        .map_err(PlaceError::Invalid)
+        .map_err(OrderError::Invalid)
     }
 
     /// An order by its id.
@@ -222,8 +222,8 @@ impl Orders {
     /// part, or until the client's deadline.
     ///
     /// # Errors
-    /// See [`LifeError`].
-    pub async fn operate(&self, ask: Ask, context: &RequestContext) -> Result<Given, LifeError> {
+    /// See [`OrderError`].
+    pub async fn operate(&self, ask: Ask, context: &RequestContext) -> Result<Given, OrderError> {
         let Ask { order_id, command, kind, key, fingerprint, if_match } = ask;
         let step = Step {
             order_id,
@@ -238,7 +238,7 @@ impl Orders {
             money: None,
             lease: None,
         };
-        let lane = lane_of(&self.lanes, order_id).ok_or(LifeError::Busy)?;
+        let lane = lane_of(&self.lanes, order_id).ok_or(OrderError::Busy)?;
         // Not shed: requests in work are bounded at the edge, and an order that exists must go on.
         lane.post_unshed(Operate(Box::new(step)), context)?.answer_within(ANSWER_GRACE).await?
     }

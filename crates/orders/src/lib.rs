@@ -25,7 +25,7 @@ pub use audit::{AuditCheck, AuditError, AuditReport, CurrencyFigures};
 pub use handle::{Orders, OrdersConfig, start};
 pub use lane::Lane;
 pub use messages::{
-    Advance, Ask, AskKind, Fault, Given, LifeError, LifeOutcome, ListFilter, Operate, OrderRequest,
-    Outcome, Place, PlaceError, Placement, Render, RenderLife, RequestedLine, Settle,
+    Advance, Ask, AskKind, Fault, Given, LifeOutcome, ListFilter, Operate, OrderError,
+    OrderRequest, Outcome, Place, Placement, Render, RenderLife, RequestedLine, Settle,
 };
 pub use shop::{Committed, Parts};

@@ -2,7 +2,7 @@
 
 mod life;
 
-pub use life::{Advance, Ask, AskKind, LifeError, LifeOutcome, Operate, RenderLife};
+pub use life::{Advance, Ask, AskKind, LifeOutcome, Operate, RenderLife};
 pub(crate) use life::{Asked, MoneySettled, Origin, Step, Waits, Wish};
 
 use actors::{AskError, Request};
@@ -80,20 +80,29 @@ pub struct Fault {
     pub detail: String,
 }
 
-/// Why a placement has no answer of its own.
+/// Why a request about an order, to place it or to do something with it, has no answer of its own.
 #[derive(Debug, thiserror::Error)]
-pub enum PlaceError {
-    /// The request cannot be; nothing happened.
+pub enum OrderError {
+    /// The order to be placed cannot be; nothing happened.
     #[error("the order cannot be placed as asked for")]
     Invalid(Vec<Fault>),
+    /// There is no such order.
+    #[error("there is no such order")]
+    NotFound,
+    /// The order has another version than the client insists on; nothing happened.
+    #[error("the order has version {current}")]
+    VersionMismatch {
+        /// The version it has.
+        current: i64,
+    },
     /// The key belongs to another request; nothing happened.
     #[error("the idempotency key was used for another request")]
     KeyReused,
     /// The first request with this key is still running.
     #[error("the first request with this idempotency key is still running")]
     InProgress,
-    /// Too many orders wait already; nothing happened.
-    #[error("too many orders wait already")]
+    /// Too much waits already; nothing happened.
+    #[error("too many requests wait already")]
     Busy,
     /// The deadline passed before anything durable happened.
     #[error("the deadline passed before anything was done")]
@@ -105,7 +114,7 @@ pub enum PlaceError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The order may or may not exist; the same key tells.
+    /// It may or may not be done; the same key tells.
     #[error("the outcome is not known; ask again with the same idempotency key")]
     Unknown {
         /// What failed.
@@ -114,7 +123,10 @@ pub enum PlaceError {
     },
 }
 
-impl From<AskError> for PlaceError {
+/// What placing and settling call it.
+pub(crate) type PlaceError = OrderError;
+
+impl From<AskError> for OrderError {
     fn from(error: AskError) -> Self {
         match error {
             AskError::Full => Self::Busy,
@@ -180,7 +192,7 @@ pub struct Place {
 }
 
 impl Request for Place {
-    type Answer = Result<Given, PlaceError>;
+    type Answer = Result<Given, OrderError>;
 }
 
 /// The second half of an order's way: what became of its payment.
@@ -192,7 +204,7 @@ pub(crate) struct Settlement {
     pub(crate) actor: String,
     pub(crate) what: Settled,
     /// Who still waits, if anybody.
-    pub(crate) reply: Option<actors::Reply<Result<Given, PlaceError>>>,
+    pub(crate) reply: Option<actors::Reply<Result<Given, OrderError>>>,
 }
 
 pub(crate) enum Settled {

@@ -9,7 +9,7 @@ mod entry;
 
 use crate::batch::{Part, in_halves};
 use crate::books;
-use crate::messages::{Asked, LifeError, Step};
+use crate::messages::{Asked, OrderError, Step};
 use crate::shop::{BATCH_PATIENCE, BatchError, Parts};
 use actors::RequestContext;
 use domain::{Command, Demand, Goods, OrderEvent, OrderId, ReservationOutcome, decide};
@@ -211,9 +211,9 @@ fn fail(part: Vec<Asked>, error: &Arc<BatchError>) {
     for asked in part {
         let source = error.clone().into();
         asked.waits.fail(if error.is_certainly_aborted() {
-            LifeError::Unavailable { source }
+            OrderError::Unavailable { source }
         } else {
-            LifeError::Unknown { source }
+            OrderError::Unknown { source }
         });
     }
 }

@@ -1,7 +1,7 @@
 //! Requests whose idempotency key was taken before.
 
 use crate::books::{self, Kept};
-use crate::messages::{Given, Outcome, PlaceError, Render};
+use crate::messages::{Given, OrderError, Outcome, Render};
 use crate::shop::Parts;
 use domain::{Order, OrderStatus, PaymentStatus};
 use std::collections::HashMap;
@@ -29,14 +29,14 @@ impl FirstAnswers {
         key: &RequestKey,
         fingerprint: &Fingerprint,
         trace_id: &str,
-    ) -> Option<Result<Given, PlaceError>> {
+    ) -> Option<Result<Given, OrderError>> {
         let made = self.made.get(key)?;
         Some(match self.told.get(key) {
             _ if made.fingerprint != *fingerprint && !faults::planted("fingerprint-ignored") => {
-                Err(PlaceError::KeyReused)
+                Err(OrderError::KeyReused)
             }
             Some(stored) => Ok(Given { answer: stored.answer.clone(), replayed: true }),
-            None if made.order.status == OrderStatus::Pending => Err(PlaceError::InProgress),
+            None if made.order.status == OrderStatus::Pending => Err(OrderError::InProgress),
             // The answer is forgotten, the order is not: a key never makes a second one.
             None => Ok(Given { answer: self.anew(&made.order, trace_id), replayed: true }),
         })
@@ -62,9 +62,9 @@ pub(crate) async fn answered_before(
     key: &RequestKey,
     fingerprint: &Fingerprint,
     trace_id: &str,
-) -> Option<Result<Given, PlaceError>> {
+) -> Option<Result<Given, OrderError>> {
     match FirstAnswers::of(shop, std::slice::from_ref(key)).await {
         Ok(first) => first.again(key, fingerprint, trace_id),
-        Err(error) => Some(Err(PlaceError::Unavailable { source: error.into() })),
+        Err(error) => Some(Err(OrderError::Unavailable { source: error.into() })),
     }
 }

@@ -1,9 +1,8 @@
 //! What can be asked of an order that exists.
 
-use super::Given;
-use actors::{AskError, Reply, Request};
+use super::{Given, OrderError};
+use actors::{Reply, Request};
 use domain::{Command, Operation, Order, OrderEvent, OrderId, Payment, Refusal};
-use std::error::Error;
 use store::answers::{Answer, Fingerprint, RequestKey};
 use store::leases::Held;
 use tokio::sync::oneshot;
@@ -69,62 +68,11 @@ pub enum LifeOutcome<'a> {
 pub type RenderLife =
     fn(kind: AskKind, order: &Order, outcome: &LifeOutcome<'_>, trace_id: &str) -> Answer;
 
-/// Why a wish has no answer of its own.
-#[derive(Debug, thiserror::Error)]
-pub enum LifeError {
-    /// There is no such order.
-    #[error("there is no such order")]
-    NotFound,
-    /// The order has another version than the client insists on; nothing happened.
-    #[error("the order has version {current}")]
-    VersionMismatch {
-        /// The version it has.
-        current: i64,
-    },
-    /// The key belongs to another request; nothing happened.
-    #[error("the idempotency key was used for another request")]
-    KeyReused,
-    /// The first request with this key is still running.
-    #[error("the first request with this idempotency key is still running")]
-    InProgress,
-    /// Too much waits already; nothing happened.
-    #[error("too many requests wait already")]
-    Busy,
-    /// The deadline passed before anything durable happened.
-    #[error("the deadline passed before anything was done")]
-    Expired,
-    /// A part that is needed does not answer; nothing happened.
-    #[error("the order service cannot work at present")]
-    Unavailable {
-        /// What failed.
-        #[source]
-        source: Box<dyn Error + Send + Sync>,
-    },
-    /// It may or may not be done; the same key tells.
-    #[error("the outcome is not known; ask again with the same idempotency key")]
-    Unknown {
-        /// What failed.
-        #[source]
-        source: Box<dyn Error + Send + Sync>,
-    },
-}
-
-impl From<AskError> for LifeError {
-    fn from(error: AskError) -> Self {
-        match error {
-            AskError::Full => Self::Busy,
-            AskError::Expired | AskError::Abandoned => Self::Expired,
-            AskError::Stopped => Self::Unavailable { source: error.into() },
-            AskError::TimedOut | AskError::Crashed => Self::Unknown { source: error.into() },
-        }
-    }
-}
-
 /// A client's wish; sent to the lane that its order belongs to.
 pub struct Operate(pub(crate) Box<Step>);
 
 impl Request for Operate {
-    type Answer = Result<Given, LifeError>;
+    type Answer = Result<Given, OrderError>;
 }
 
 /// A step that no client waits for: the second half of one that was admitted, or recovery.
@@ -187,7 +135,7 @@ pub(crate) struct Asked {
 /// Who waits for a step.
 pub(crate) enum Waits {
     /// A client, until its deadline.
-    Client { reply: Reply<Result<Given, LifeError>>, deadline: Instant },
+    Client { reply: Reply<Result<Given, OrderError>>, deadline: Instant },
     /// A task of ours, which only wants to know whether the step was written.
     Task(oneshot::Sender<bool>),
     /// Nobody.
@@ -196,7 +144,7 @@ pub(crate) enum Waits {
 
 impl Waits {
     /// Tells that nothing came of the step.
-    pub(crate) fn fail(self, error: LifeError) {
+    pub(crate) fn fail(self, error: OrderError) {
         match self {
             Self::Client { reply, .. } => reply.send(Err(error)),
             // A task that is gone needs no answer.

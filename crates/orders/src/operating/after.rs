@@ -4,7 +4,7 @@
 use super::entry::Verdict;
 use crate::books;
 use crate::lane::Lane;
-use crate::messages::{Advance, Asked, Given, LifeError, MoneySettled, Origin, Step, Waits};
+use crate::messages::{Advance, Asked, Given, MoneySettled, OrderError, Origin, Step, Waits};
 use crate::shop::Parts;
 use actors::{Loopback, Reply, RequestContext};
 use domain::{
@@ -60,7 +60,7 @@ impl Onward {
         &self,
         step: Step,
         given: Given,
-        reply: Reply<Result<Given, LifeError>>,
+        reply: Reply<Result<Given, OrderError>>,
         deadline: Instant,
     ) {
         let work = carry_out_money(self.clone(), step.order_id, step.origin);

@@ -1,7 +1,7 @@
 //! What a batch of steps writes: decided step by step, written at once.
 
 use crate::books::{self, Kept};
-use crate::messages::{Given, LifeError, LifeOutcome, Outcome, Step, Wish};
+use crate::messages::{Given, LifeOutcome, OrderError, Outcome, Step, Wish};
 use crate::shop::{BatchError, Parts};
 use actors::RequestContext;
 use domain::{
@@ -22,7 +22,7 @@ pub(super) enum Verdict {
         money: bool,
     },
     /// There is none, and nothing happened.
-    Without(LifeError),
+    Without(OrderError),
     /// Nobody waits.
     Quiet {
         /// Whether the provider has something to do now.
@@ -79,7 +79,7 @@ impl<'a> Book<'a> {
         moved_on: bool,
     ) {
         let verdict = match (kept, replay, &step.wish) {
-            (None, _, _) => Verdict::Without(LifeError::NotFound),
+            (None, _, _) => Verdict::Without(OrderError::NotFound),
             (_, Some(stored), Some(wish)) => again(stored, wish),
             (Some(_), _, None) if moved_on => Verdict::Quiet { money: false },
             (Some(kept), _, wish) => match version_mismatch(&kept.order, wish.as_ref()) {
@@ -247,13 +247,13 @@ fn again(stored: &Stored, wish: &Wish) -> Verdict {
         let given = Given { answer: stored.answer.clone(), replayed: true };
         Verdict::Answered { given, money: false }
     } else {
-        Verdict::Without(LifeError::KeyReused)
+        Verdict::Without(OrderError::KeyReused)
     }
 }
 
-fn version_mismatch(order: &Order, wish: Option<&Wish>) -> Option<LifeError> {
+fn version_mismatch(order: &Order, wish: Option<&Wish>) -> Option<OrderError> {
     let wanted = wish?.if_match?;
-    (wanted != order.version).then_some(LifeError::VersionMismatch { current: order.version })
+    (wanted != order.version).then_some(OrderError::VersionMismatch { current: order.version })
 }
 
 fn operation(shop: &Parts, next: &Order, what: MoneyMove) -> Operation {
