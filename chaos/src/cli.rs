@@ -64,7 +64,7 @@ enum Mode {
         #[arg(long, default_value_t = 100)]
         units: usize,
         /// Buyers whose request is under way at once. A node that has more than it can do says so
-        /// (503), which counts as a failure here.
+        /// (503) and when to come back; its buyers do, with the same key.
         #[arg(long, default_value_t = 200)]
         at_once: usize,
     },
@@ -86,8 +86,8 @@ enum Mode {
     /// The bank is away: orders are taken, the bank is left alone, everything settles afterwards.
     BankDown {
         /// For so many seconds.
-        #[arg(long, default_value_t = 20)]
-        seconds: u64,
+        #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+        for_secs: u64,
     },
 }
 
@@ -164,7 +164,7 @@ async fn special(
             modes::one_key::run(world, *requests, *rounds, progress).await
         }
         Mode::Rolling { rounds } => modes::rolling::run(world, *rounds, seed, progress).await,
-        Mode::BankDown { seconds } => modes::bank_down::run(world, *seconds, progress).await,
+        Mode::BankDown { for_secs } => modes::bank_down::run(world, *for_secs, progress).await,
     }
 }
 

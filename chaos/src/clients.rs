@@ -2,6 +2,7 @@
 
 mod journal;
 mod judge;
+mod patience;
 mod record;
 mod shopper;
 mod single;

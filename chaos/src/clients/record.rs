@@ -34,6 +34,20 @@ pub struct Attempt {
     pub said_when: bool,
 }
 
+impl Attempt {
+    /// Whether the node had more to do than it can, and said when to come back: right behaviour.
+    #[must_use]
+    pub fn is_shed(&self) -> bool {
+        self.status == 503 && self.said_when && self.note == "OVERLOADED"
+    }
+
+    /// Whether the client had no answer, or was told of a failure.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        self.status == 0 || (self.status >= 500 && !self.is_shed())
+    }
+}
+
 /// One operation of one client, from the intent to the outcome.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -96,5 +110,33 @@ impl Record {
             "status": self.answer.as_ref().map(|answer| answer.status),
             "digest": self.answer.as_ref().map(Answer::digest), "order_id": order_id,
             "body": self.answer.as_ref().map(|answer| &answer.body), "findings": self.findings})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_to_take_work_is_no_failure_if_it_says_when_to_come_back() {
+        let attempt = |status, note: &str, said_when| Attempt {
+            status,
+            note: note.to_owned(),
+            said_when,
+            ..Attempt::default()
+        };
+        assert!(attempt(503, "OVERLOADED", true).is_shed());
+        assert!(!attempt(503, "OVERLOADED", true).is_failure());
+        for bad in [
+            attempt(503, "OVERLOADED", false),
+            // So a deadlock would show.
+            attempt(503, "UNAVAILABLE", true),
+            attempt(500, "INTERNAL", false),
+            attempt(504, "DEADLINE_EXCEEDED", false),
+            attempt(0, "connection reset", false),
+        ] {
+            assert!(bad.is_failure() && !bad.is_shed(), "{bad:?}");
+        }
+        assert!(!attempt(409, "OUT_OF_STOCK", false).is_failure());
     }
 }

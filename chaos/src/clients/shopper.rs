@@ -2,6 +2,7 @@
 
 use super::journal::Journal;
 use super::judge::{Finding, judge};
+use super::patience::wait;
 use super::record::{Attempt, Outcome, Record};
 use super::workload::{Draw, Known, OPERATIONS, Operation, Step};
 use crate::http::{Answer, Api, Request};
@@ -229,19 +230,9 @@ impl Shopper {
                 return None;
             }
             request.patience = None;
-            self.back_off(tries, retry_after).await;
+            let wait = wait(&mut self.rng, tries, retry_after);
+            tokio::time::sleep(wait).await;
         }
-    }
-
-    /// Waits before the next try: as long as it was told to, or ever longer; spread, so that
-    /// clients refused together do not come back together.
-    async fn back_off(&mut self, tries: usize, retry_after: Option<u64>) {
-        let most = match retry_after {
-            Some(seconds) => seconds.saturating_mul(1_000).min(5_000),
-            None => (50_u64 << tries.min(5)).min(1_000),
-        };
-        let wait = self.rng.random_range(most / 4..=most);
-        tokio::time::sleep(Duration::from_millis(wait)).await;
     }
 
     /// Remembers what an answer says about an order.

@@ -1,9 +1,10 @@
 //! One request of a special run: asked until it is told.
 
 use super::judge::{Expected, judge};
+use super::patience::wait;
 use super::record::{Attempt, Outcome, Record};
 use crate::http::{Answer, Api, Request};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// An order of these units.
 #[must_use]
@@ -17,7 +18,7 @@ pub fn order(key: &str, lines: &[(&str, i64)]) -> Request {
     Request::post("/v1/orders", key, body)
 }
 
-/// Sends an order, at most so many times, until it is decided.
+/// Sends an order again and again with the same key, at most so many times, until it is decided.
 pub async fn place(api: &Api, request: Request, tries: usize) -> Record {
     let mut record = Record {
         operation: "place",
@@ -33,14 +34,17 @@ pub async fn place(api: &Api, request: Request, tries: usize) -> Record {
         let began = Instant::now();
         let told = api.send(&record.request).await;
         record.attempts.push(attempt(&told, began));
-        if let Ok(answer) = told
-            && answer.is_decided()
-        {
-            (record.outcome, record.findings) = judge(&Expected::Placed, &answer);
-            record.answer = Some(answer);
-            return record;
+        let mut retry_after = None;
+        if let Ok(answer) = told {
+            if answer.is_decided() {
+                (record.outcome, record.findings) = judge(&Expected::Placed, &answer);
+                record.answer = Some(answer);
+                return record;
+            }
+            retry_after = answer.retry_after;
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        let wait = wait(&mut rand::rng(), record.attempts.len(), retry_after);
+        tokio::time::sleep(wait).await;
     }
     record
 }

@@ -1,6 +1,6 @@
 //! The bank is away: orders are taken, the bank is left alone, everything settles afterwards.
 
-use super::{aftermath, conclude, storm::open_shop};
+use super::{TRIES, aftermath, conclude, look_at_service, shed, storm::open_shop};
 use crate::check::{Check, Facts};
 use crate::clients::{Record, order, place};
 use crate::http::Api;
@@ -15,7 +15,7 @@ const CLIENTS: usize = 10;
 /// Pause between two orders of a client.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Calls to a dead bank for ten charges that are wanted: a tenth more than the charges.
+/// Calls to a dead bank for ten charges that are wanted: a tenth more than the charges, for retries.
 const CALLS_PER_TEN: u64 = 11;
 
 /// Lets the bank be away for so many seconds.
@@ -53,14 +53,18 @@ pub async fn run(
     let settled = back.elapsed();
     let mut report = Report::new("bank-down", 0);
     report.figure("orders", records.len());
+    report.figure("tries shed", shed(&records));
     report.figure("calls to the dead bank", made);
+    report.figure("calls to the bank per charge", per_charge(made, records.len() as u64));
     report.figure("away, ms", u64::try_from(down.as_millis()).unwrap_or(0));
     report.figure("all settled after, ms", u64::try_from(settled.as_millis()).unwrap_or(0));
     let taken = all_taken(&records);
+    let mut served = Check::new("G13", "every client is told, and of no failure");
+    look_at_service(&mut served, &records);
     let spared = bank_spared(made, records.len() as u64);
     let facts = aftermath::gather(&world, records).await?;
     let paid = all_paid(&facts);
-    conclude(&mut report, &facts, vec![taken, spared, paid], is_quiet);
+    conclude(&mut report, &facts, vec![taken, served, spared, paid], is_quiet);
     report.seconds = began.elapsed().as_secs();
     Ok((report, world))
 }
@@ -70,7 +74,7 @@ async fn work(number: usize, api: Api, for_time: Duration) -> Vec<Record> {
     while began.elapsed() < for_time {
         let key = format!("down-{number}-{}", records.len());
         let request = order(&key, &[("SKU-01", 1)]).with("X-Request-Timeout-Ms", "5000");
-        records.push(place(&api, request, 1).await);
+        records.push(place(&api, request, TRIES).await);
         tokio::time::sleep(PAUSE).await;
     }
     records
@@ -93,6 +97,12 @@ fn all_taken(records: &[Record]) -> Check {
         });
     }
     check
+}
+
+/// To two places, for people.
+#[expect(clippy::cast_precision_loss, reason = "a run has some thousand orders")]
+fn per_charge(calls: u64, charges: u64) -> f64 {
+    (calls as f64 / charges.max(1) as f64 * 100.0).round() / 100.0
 }
 
 fn bank_spared(calls: u64, wanted: u64) -> Check {
@@ -119,5 +129,6 @@ mod tests {
     fn a_storm_of_calls_is_found() {
         assert_eq!(bank_spared(110, 100).wrong, 0);
         assert_eq!(bank_spared(111, 100).wrong, 1);
+        assert!((per_charge(111, 100) - 1.11).abs() < 1e-9 && per_charge(0, 0).abs() < 1e-9);
     }
 }
