@@ -8,7 +8,7 @@ mod measures;
 mod source;
 mod sql;
 
-use source::{Source, between, file, files, lines_with, none, root, rust};
+use source::{Source, all_rust, between, file, files, lines_with, none, root, rust};
 
 /// Longest file of Rust, in lines.
 const LINES_MAX: usize = 500;
@@ -31,8 +31,9 @@ fn only_the_program_reads_the_environment() {
         "default_env",
         "dotenv",
     ];
-    // `faults` asks it in test programs only: its feature `armed` is off in the product.
-    let found = lines_with(&reads, |s| ["orderly", "faults"].contains(&s.krate()));
+    // `faults` asks it in test programs only: its feature `armed` is off in the product. `testbed`
+    // is in tests only.
+    let found = lines_with(&reads, |s| ["orderly", "faults", "testbed"].contains(&s.krate()));
     none(&found, "Settings are arguments; only crates/orderly reads the environment:");
 }
 
@@ -74,8 +75,7 @@ fn time_and_ids_are_parameters() {
 
 #[test]
 fn files_are_short() {
-    let mut all = rust();
-    all.extend(files("tests", ".rs"));
+    let all = all_rust();
     let long = all.iter().filter(|source| source.text.lines().count() > LINES_MAX);
     let found: Vec<String> =
         long.map(|source| format!("{}: {}", source.path, source.text.lines().count())).collect();
@@ -97,8 +97,7 @@ fn nothing_is_half_done_or_silenced() {
     ]
     .map(|(head, tail)| format!("{head}{tail}"))
     .to_vec();
-    let mut all = rust();
-    all.extend(files("tests", ".rs"));
+    let mut all = all_rust();
     all.extend(files("crates", ".sql"));
     all.extend(files("migrations", ".sql"));
     let mut found = Vec::new();
@@ -129,7 +128,8 @@ fn money_and_stock_are_whole_numbers() {
 }
 
 /// Folders of the project that documents speak of.
-const FOLDERS: &[&str] = &["crates/", "docs/", "deploy/", "migrations/", "scripts/", "tests/"];
+const FOLDERS: &[&str] =
+    &["chaos/", "crates/", "docs/", "deploy/", "migrations/", "scripts/", "simulation/", "tests/"];
 
 #[test]
 fn documents_name_files_that_exist() {

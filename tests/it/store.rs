@@ -3,6 +3,7 @@
 
 use crate::database::{Database, Folder, PostgresDatabase};
 use crate::process::eventually;
+use crate::world::on_each;
 use domain::{
     EventId, OrderEvent, OrderId, PARTITIONS, Recorded, RejectReason, Rejected, Timestamp,
 };
@@ -12,33 +13,6 @@ use store::answers::{self, Answer, RequestKey, Stored};
 use store::simulated::{Quiet, SimulatedDatabase};
 use store::{DatabaseUrl, Db, Rows, Statement, StoreConfig, StoreError, Tx, outbox};
 use uuid::Uuid;
-
-/// Runs each test on all three. The parameter's type is made by its functions of these names.
-macro_rules! on_all {
-    ($($(#[$meta:meta])* async fn $name:ident($world:pat_param in $type:ty) $body:block)+) => {$(
-        $(#[$meta])*
-        mod $name {
-            use super::*;
-
-            async fn scenario($world: $type) $body
-
-            #[tokio::test]
-            async fn sqlite() {
-                scenario(<$type>::sqlite().await).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                scenario(<$type>::postgres().await).await;
-            }
-
-            #[tokio::test]
-            async fn simulated() {
-                scenario(<$type>::simulated().await).await;
-            }
-        }
-    )+};
-}
 
 /// A statement that is the same in both dialects.
 const fn both(name: &'static str, sql: &'static str) -> Statement {
@@ -156,7 +130,9 @@ async fn seen(db: &Db, partition: u8) -> Vec<(OrderId, i64)> {
     events.into_iter().map(|event| (event.order_id, event.version)).collect()
 }
 
-on_all! {
+on_each! {
+    [sqlite postgres simulated]
+
     async fn what_is_committed_is_seen_and_nothing_else(shop in Shop) {
         let mut tx = shop.db.begin().await.unwrap();
         assert_eq!(insert(&mut tx, 1, 5).await.unwrap(), 1);

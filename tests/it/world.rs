@@ -15,27 +15,41 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// Worlds at once: each is three processes, and the machine may be small.
 static WORLDS: Semaphore = Semaphore::const_new(4);
 
-/// Runs each test on both databases. The parameter's type is made by its functions `sqlite` and
-/// `postgres`.
-macro_rules! on_both {
-    ($($(#[$meta:meta])* async fn $name:ident($world:pat_param in $type:ty) $body:block)+) => {$(
+/// Runs each test on the databases of these names. The parameter's type is made by its functions of
+/// the same names.
+macro_rules! on_each {
+    (
+        [$($database:ident)+]
+        $(#[$meta:meta])* async fn $name:ident($world:pat_param in $type:ty) $body:block
+    ) => {
         $(#[$meta])*
         mod $name {
             use super::*;
 
             async fn scenario($world: $type) $body
 
-            #[tokio::test]
-            async fn sqlite() {
-                scenario(<$type>::sqlite().await).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                scenario(<$type>::postgres().await).await;
-            }
+            $(
+                #[tokio::test]
+                async fn $database() {
+                    scenario(<$type>::$database().await).await;
+                }
+            )+
         }
-    )+};
+    };
+    (
+        $databases:tt
+        $($(#[$meta:meta])* async fn $name:ident($world:pat_param in $type:ty) $body:block)+
+    ) => {
+        $($crate::world::on_each! {
+            $databases $(#[$meta])* async fn $name($world in $type) $body
+        })+
+    };
+}
+pub(crate) use on_each;
+
+/// Runs each test on both databases: see [`on_each`].
+macro_rules! on_both {
+    ($($tests:tt)+) => { $crate::world::on_each! { [sqlite postgres] $($tests)+ } };
 }
 pub(crate) use on_both;
 

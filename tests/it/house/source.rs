@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A text file of the project.
+#[derive(Clone)]
 pub(super) struct Source {
     /// Its path from the root of the project, with `/`.
     pub(super) path: String,
@@ -98,6 +99,11 @@ pub(super) fn file(path: &str) -> Source {
 /// The Rust files of all crates.
 pub(super) fn rust() -> Vec<Source> {
     files("crates", ".rs")
+}
+
+/// All files of Rust, also those of the tests and of the harnesses.
+pub(super) fn all_rust() -> Vec<Source> {
+    ["chaos", "crates", "simulation", "tests"].map(|folder| files(folder, ".rs")).concat()
 }
 
 /// Fails with a sentence and what was found.
