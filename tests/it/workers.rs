@@ -1,6 +1,7 @@
 //! What the workers behind the broker make of confirmed orders.
 
-use crate::process::eventually;
+use crate::client::try_send;
+use crate::process::{Program, eventually};
 use crate::world::{World, on_both, order_of};
 use futures_util::future::join_all;
 use serde_json::json;
@@ -28,7 +29,59 @@ async fn caught_up(world: &World) {
     .await;
 }
 
+/// Starts the program, which dies at the first commit of a worker, until it has nothing to commit
+/// any more; how often it died.
+async fn deaths_until_it_lives(world: &World) -> usize {
+    // Of either group: once of the batch, then twice of each of the two events.
+    for deaths in 0..=10 {
+        let mut program = Program::start(&["serve"], &world.environment(), world.path(), "mortal");
+        let lives = eventually("the program dies, or has passed all events", async || {
+            if !program.runs() {
+                return Ok(false);
+            }
+            match world.database.number(BEHIND).await {
+                0 => Ok(true),
+                behind => Err(behind.to_string()),
+            }
+        })
+        .await;
+        if lives {
+            program.ask_to_stop();
+            program.ended().await;
+            return deaths;
+        }
+    }
+    panic!("the program dies for ever");
+}
+
 on_both! {
+    async fn a_program_that_dies_of_its_workers_comes_up_and_loses_nothing(mut world in World) {
+        world.stocked("TEA", 100, 10).await;
+        assert_eq!(world.terminate().await.code(), Some(0));
+        world.restart_with("ORDERLY_CRASH_AT", "broker.before_commit").await;
+        // The worker may be faster than the answer.
+        let _ = try_send(world.api.keyed("/v1/orders", "k", &order_of(&[("TEA", 1)]))).await;
+        assert!(!world.stopped().await.success(), "nobody died");
+        assert!(deaths_until_it_lives(&world).await > 0);
+        world.restart_with("ORDERLY_CRASH_AT", "").await;
+        // Its payment may have been under way: then recovery goes on with it.
+        eventually("the client is told", async || {
+            let told = world.api.place("k", &order_of(&[("TEA", 1)])).await;
+            if told.status == 201 { Ok(()) } else { Err(told.text) }
+        })
+        .await;
+        wait_for_shipments(&world, 1).await;
+        eventually("nothing is parked any more", async || {
+            match world.database.number("SELECT count(*) FROM parked_event").await {
+                0 => Ok(()),
+                parked => Err(parked.to_string()),
+            }
+        })
+        .await;
+        assert_eq!(world.database.number("SELECT count(*) FROM basket").await, 1);
+        world.assert_balanced().await;
+    }
+
     async fn what_is_bought_together_is_recommended(world in World) {
         for sku in ["TEA", "CUP", "MILK", "SOAP"] {
             world.stocked(sku, 100, 1_000).await;

@@ -18,7 +18,8 @@ use crate::partitions::Partitions;
 use crate::plan::{Attempt, Plan};
 use domain::PARTITIONS;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
-use store::{StoreError, outbox};
+use store::outbox::{self, Logged};
+use store::{StoreError, Tx};
 
 /// How often an event is begun alone that nobody came back from. One death may be chance: the
 /// process was stopped just then.
@@ -132,14 +133,10 @@ impl Group {
             tx.rollback().await?;
             return Ok(Claimed::Nothing);
         };
-        // One that only queues up behind another one of its order is not begun at all.
         let was_alone = is_left && position.claimed == first.seq;
         if was_alone && position.tries >= ALONE_MAX {
-            let blocked = books::blocked_orders(&mut tx, self.name(), &events).await?;
-            if blocked.is_empty() {
-                self.park_next(tx, first, position.tries, NOBODY_CAME_BACK).await?;
-                return Ok(Claimed::Parked);
-            }
+            self.set_aside(tx, first, position.tries).await?;
+            return Ok(Claimed::Parked);
         }
         let tries = match (events.len(), was_alone) {
             (1, true) => position.tries + 1,
@@ -152,6 +149,19 @@ impl Group {
         tx.commit().await?;
         let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
         Ok(Claimed::Events { count, last: end.seq >= suspects })
+    }
+
+    /// Passes an event that nobody came back from; its position is locked.
+    async fn set_aside(&self, mut tx: Tx, event: &Logged, tries: i64) -> Result<(), StoreError> {
+        let events = std::slice::from_ref(event);
+        if books::blocked_orders(&mut tx, self.name(), events).await?.is_empty() {
+            return self.park_next(tx, event, tries, NOBODY_CAME_BACK).await;
+        }
+        books::park_behind(&mut tx, self.name(), events).await?;
+        books::advance_positions(&mut tx, self.name(), &[(event.partition, event.seq)]).await?;
+        tx.commit().await?;
+        self.count_parked(1);
+        Ok(())
     }
 
     /// Nobody died of what was claimed.

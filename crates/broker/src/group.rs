@@ -296,7 +296,7 @@ impl Group {
         }
     }
 
-    fn count_parked(&self, events: usize) {
+    pub(crate) fn count_parked(&self, events: usize) {
         if events > 0 {
             counter!("broker_parked_total", "consumer" => self.name()).increment(events as u64);
         }
