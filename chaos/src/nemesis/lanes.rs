@@ -6,7 +6,7 @@ use crate::bank::spoiled;
 use crate::clients::Control;
 use crate::link::{Link, Weather};
 use crate::node::Node;
-use crate::world::World;
+use crate::world::{NODES, World};
 use anyhow::Result;
 use futures_util::future::join_all;
 use serde_json::json;
@@ -202,21 +202,29 @@ async fn bank_turns(world: &World, turns: &[Turn<BankFault>], fired: &Fired) -> 
 async fn link_lane(world: &World, turns: &[Turn<LinkFault>], fired: &Fired) {
     for turn in turns {
         pause(turn.pause_ms).await;
-        let link = link_of(world, &turn.fault);
-        let (began, before) = (Instant::now(), link.hits());
-        let planned = Duration::from_millis(turn.fault.for_ms);
-        link.set(turn.fault.weather);
-        loop {
-            pause(20).await;
-            let (elapsed, hit) = (began.elapsed(), link.hits() > before);
-            if (hit && elapsed >= planned) || elapsed >= planned + WEATHER_PATIENCE {
+        // Over the link of a node that is down, or whose breaker is open, nothing passes that bad
+        // weather could touch: then it moves on to the next node.
+        for further in 0..NODES {
+            let fault = LinkFault { node: (turn.fault.node + further) % NODES, ..turn.fault };
+            if blow(link_of(world, &fault), &fault).await {
+                fired.count(&fault.class());
                 break;
             }
         }
-        let hit = link.hits() > before;
-        link.set(Weather::Fair);
-        if hit {
-            fired.count(&turn.fault.class());
+    }
+}
+
+/// Bad weather on one link; whether it touched anything.
+async fn blow(link: &Link, fault: &LinkFault) -> bool {
+    let (began, before) = (Instant::now(), link.hits());
+    let planned = Duration::from_millis(fault.for_ms);
+    link.set(fault.weather);
+    loop {
+        pause(20).await;
+        let (elapsed, hit) = (began.elapsed(), link.hits() > before);
+        if (hit && elapsed >= planned) || elapsed >= planned + WEATHER_PATIENCE {
+            link.set(Weather::Fair);
+            return hit;
         }
     }
 }
