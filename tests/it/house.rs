@@ -3,7 +3,7 @@
 //! These tests read files and start nothing.
 
 mod armed;
-mod graph;
+pub(crate) mod graph;
 mod measures;
 mod source;
 mod sql;

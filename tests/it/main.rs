@@ -66,4 +66,6 @@ mod store;
 #[cfg(test)]
 mod timeline;
 #[cfg(test)]
+mod topology;
+#[cfg(test)]
 mod workers;

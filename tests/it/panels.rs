@@ -27,6 +27,7 @@ const ROUTES: &[&str] = &[
     "GET /v1/stock-locations",
     "GET /v1/stock/{sku}",
     "GET /v1/stock/{sku}/movements",
+    "GET /v1/topology",
     "POST /v1/api-keys",
     "POST /v1/customers",
     "POST /v1/customers:batch",
@@ -67,6 +68,13 @@ const AFTER_ONE_ORDER: &[&str] = &[
     "db_statements_total",
     "orders_total",
     "broker_events_total",
+    "broker_lag_events",
+    "build_info",
+    "db_begin_seconds",
+    "db_pool_connections",
+    "edge_call_seconds",
+    "edge_calls_total",
+    "retry_budget_left",
 ];
 
 /// The metrics of a page, by the name of their family.

@@ -66,6 +66,12 @@ impl AskError {
             Self::TimedOut | Self::Crashed => false,
         }
     }
+
+    /// `true` when the one who was asked did not do its work; `false` when the caller itself left.
+    #[must_use]
+    pub const fn is_failure(&self) -> bool {
+        !matches!(self, Self::Abandoned)
+    }
 }
 
 /// The handle of a supervised service. It stays valid over restarts.

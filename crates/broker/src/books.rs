@@ -30,6 +30,8 @@ pub struct Lag {
     pub consumer: String,
     /// Events after the group's positions.
     pub behind: i64,
+    /// When the oldest of them happened.
+    pub oldest_at: Option<Timestamp>,
     /// Parked events that are not dead: those to be tried again, and those behind another one of
     /// their order, which may be dead.
     pub parked: i64,
@@ -288,6 +290,7 @@ pub(crate) async fn lag(db: &Db) -> Result<Vec<Lag>, StoreError> {
         Ok(Lag {
             consumer: row.text("consumer")?,
             behind: row.int("behind")?,
+            oldest_at: row.opt_time("oldest_at")?,
             parked: row.int("parked")?,
             dead: row.int("dead")?,
         })

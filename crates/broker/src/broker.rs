@@ -13,11 +13,13 @@ use domain::{Clock, OrderId, PARTITIONS};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{Db, StoreError};
+use topology::Edge;
 
 /// The handle of the broker. Cheap to clone.
 #[derive(Clone)]
 pub struct Broker {
     inner: Arc<Inner>,
+    edge: Edge,
 }
 
 struct Inner {
@@ -71,7 +73,7 @@ pub async fn start(
         supervise("broker", first, MailboxPolicy::Small, Supervision::STANDARD, build)
     };
     let inner = Inner { db, clock, gate, dispatcher, workers, groups };
-    Ok(Broker { inner: Arc::new(inner) })
+    Ok(Broker { inner: Arc::new(inner), edge: Edge::unseen() })
 }
 
 fn start_workers<'a>(group: &Arc<Group>, homes: &mut impl Iterator<Item = &'a Home>) -> Vec<Slot> {
@@ -96,6 +98,13 @@ fn start_workers<'a>(group: &Arc<Group>, homes: &mut impl Iterator<Item = &'a Ho
 }
 
 impl Broker {
+    /// The same broker for a caller: what it asks is counted on `edge`. A wake-up is not: it has no
+    /// answer.
+    #[must_use]
+    pub fn seen_by(&self, edge: Edge) -> Self {
+        Self { edge, ..self.clone() }
+    }
+
     /// Says that events were committed in these partitions. It never blocks, and many calls are
     /// one message. An order's partition is [`OrderId::partition`].
     pub fn wake(&self, partitions: impl IntoIterator<Item = u8>) {
@@ -139,7 +148,7 @@ impl Broker {
         after: Option<&DeadLetterPlace>,
         limit: i64,
     ) -> Result<Vec<DeadLetter>, StoreError> {
-        books::dead_letters(&self.inner.db, after, limit).await
+        self.edge.call(books::dead_letters(&self.inner.db, after, limit)).await
     }
 
     /// Like [`Self::redrive`], for the oldest dead letters of a group, or of all groups, at most
@@ -152,7 +161,8 @@ impl Broker {
         consumer: Option<&str>,
         limit: i64,
     ) -> Result<u64, StoreError> {
-        books::redrive_oldest(&self.inner.db, consumer, limit, self.inner.clock.now()).await
+        let Inner { db, clock, .. } = &*self.inner;
+        self.edge.call(books::redrive_oldest(db, consumer, limit, clock.now())).await
     }
 
     /// Has the dead letter of an order tried again, with all its attempts before it, and then the
@@ -162,7 +172,8 @@ impl Broker {
     /// # Errors
     /// See [`StoreError`].
     pub async fn redrive(&self, consumer: &str, order: OrderId) -> Result<bool, StoreError> {
-        books::redrive(&self.inner.db, consumer, order, self.inner.clock.now()).await
+        let Inner { db, clock, .. } = &*self.inner;
+        self.edge.call(books::redrive(db, consumer, order, clock.now())).await
     }
 
     /// Begins no further transaction and waits for the end of those under way. What is left stays

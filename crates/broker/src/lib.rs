@@ -28,12 +28,14 @@ mod group;
 mod parked;
 mod partitions;
 mod plan;
+mod watched;
 mod worker;
 
 pub use books::{DeadLetter, DeadLetterPlace, Lag};
 pub use broker::{Broker, start};
 pub use config::BrokerConfig;
 pub use consumer::{ConsumeError, Consumer};
+pub use watched::WatchedConsumer;
 
 #[cfg(test)]
 mod tests;

@@ -82,6 +82,7 @@ impl Keeper {
 
     /// Logs the first of a row of failures, and its end.
     fn looked(&mut self, result: Result<(), StoreError>) {
+        self.tools.shelf.set_stale(result.is_err());
         match result {
             Ok(()) if self.failing => {
                 tracing::info!(event = "catalog_fresh_again", "the catalogue is up to date again");

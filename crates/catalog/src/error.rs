@@ -3,6 +3,7 @@
 use crate::{Invalid, PUT_MAX};
 use actors::AskError;
 use store::StoreError;
+use topology::Failure;
 
 /// A failure of the catalogue.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,16 @@ pub enum CatalogError {
     /// The catalogue gave no answer.
     #[error("the catalogue gave no answer")]
     Ask(#[from] AskError),
+}
+
+impl Failure for CatalogError {
+    fn is_failure(&self) -> bool {
+        match self {
+            Self::Invalid(_) | Self::TooMany(_) => false,
+            Self::Store(error) => error.is_failure(),
+            Self::Ask(error) => error.is_failure(),
+        }
+    }
 }
 
 impl CatalogError {

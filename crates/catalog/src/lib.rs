@@ -20,13 +20,14 @@ pub use product::{Invalid, Product, ProductChange};
 pub use snapshot::Snapshot;
 
 use actor::Keeper;
-use actors::{Home, Mailbox, MailboxPolicy, RequestContext, Supervision, Vitals};
+use actors::{Home, Mailbox, MailboxPolicy, Request, RequestContext, Serve, Supervision, Vitals};
 use domain::{Clock, Sku};
 use messages::{Put, Refresh};
 use snapshot::Shelf;
 use std::collections::HashMap;
 use std::sync::Arc;
-use store::Db;
+use store::{Db, StoreError};
+use topology::{Edge, Outcome};
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ pub struct Catalog {
     db: Db,
     shelf: Arc<Shelf>,
     keeper: Mailbox<Keeper>,
+    edge: Edge,
 }
 
 /// Loads all products and starts the catalogue at `home`.
@@ -58,14 +60,32 @@ pub async fn start(db: Db, clock: Arc<dyn Clock>, home: &Home) -> Result<Catalog
         Supervision::STANDARD,
         move || Keeper::new(books.clone(), clock.clone(), shared.clone()),
     );
-    Ok(Catalog { db, shelf, keeper })
+    Ok(Catalog { db, shelf, keeper, edge: Edge::unseen() })
 }
 
 impl Catalog {
+    /// The same catalogue for a caller: what it asks is counted on `edge`. A look into the products
+    /// in memory counts as failed while the changes of other nodes cannot be read.
+    #[must_use]
+    pub fn seen_by(&self, edge: Edge) -> Self {
+        Self { edge, ..self.clone() }
+    }
+
+    /// Asks the actor, and counts the call.
+    async fn ask<M, T>(&self, message: M, context: &RequestContext) -> Result<T, CatalogError>
+    where
+        M: Request<Answer = Result<T, StoreError>>,
+        Keeper: Serve<M>,
+    {
+        self.edge.call(async { Ok(self.keeper.ask(message, context).await??) }).await
+    }
+
     /// All products as this node knows them now: at most about a second behind other nodes, and
     /// never behind a [`Self::put`] that was answered by this one.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
+        let is_stale = self.shelf.is_stale();
+        self.edge.looked(if is_stale { Outcome::Failed } else { Outcome::Ok });
         self.shelf.snapshot()
     }
 
@@ -92,7 +112,7 @@ impl Catalog {
             return Ok(Vec::new());
         }
         let changes = product::last_of_each(changes);
-        let products = self.keeper.ask(Put { changes }, context).await??;
+        let products = self.ask(Put { changes }, context).await?;
         let by_sku: HashMap<&Sku, &Arc<Product>> =
             products.iter().map(|product| (&product.sku, product)).collect();
         lines
@@ -109,7 +129,7 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError::Store`].
     pub async fn get(&self, sku: &Sku) -> Result<Option<Product>, CatalogError> {
-        Ok(books::get(&self.db, sku).await?)
+        Ok(self.edge.call(books::get(&self.db, sku)).await?)
     }
 
     /// Up to `limit` products by SKU, those after `after`, of one category or of all.
@@ -122,7 +142,7 @@ impl Catalog {
         after: Option<Sku>,
         limit: i64,
     ) -> Result<Vec<Product>, CatalogError> {
-        Ok(books::list(&self.db, category, after, limit).await?)
+        Ok(self.edge.call(books::list(&self.db, category, after, limit)).await?)
     }
 
     /// Brings this node's snapshot up to what is committed now, by whichever node.
@@ -130,7 +150,7 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError::Store`]; [`CatalogError::Ask`]. The snapshot then stays as it is.
     pub async fn refresh(&self, context: &RequestContext) -> Result<(), CatalogError> {
-        Ok(self.keeper.ask(Refresh, context).await??)
+        self.ask(Refresh, context).await
     }
 
     /// What can be seen of the catalogue's actor.

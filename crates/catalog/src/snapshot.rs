@@ -7,7 +7,7 @@ use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 /// All products of the shop at one moment. It never changes; a change makes a new one.
 #[derive(Clone, Debug, Default)]
@@ -89,11 +89,21 @@ impl Snapshot {
 pub(crate) struct Shelf {
     current: ArcSwap<Snapshot>,
     complete_to: AtomicI64,
+    stale: AtomicBool,
 }
 
 impl Shelf {
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         self.current.load_full()
+    }
+
+    /// Whether the last look for the changes of other nodes failed: prices may be old.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.stale.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_stale(&self, stale: bool) {
+        self.stale.store(stale, Ordering::Relaxed);
     }
 
     /// Every change up to this revision is in the snapshot.

@@ -3,6 +3,7 @@
 use crate::CREATE_MAX;
 use actors::AskError;
 use store::StoreError;
+use topology::Failure;
 
 /// A failure of the customers' service.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +27,16 @@ pub enum CustomersError {
     /// The service gave no answer.
     #[error("the customers' service gave no answer")]
     Ask(#[from] AskError),
+}
+
+impl Failure for CustomersError {
+    fn is_failure(&self) -> bool {
+        match self {
+            Self::Invalid { .. } | Self::TooMany(_) | Self::WeakKey => false,
+            Self::Store(error) => error.is_failure(),
+            Self::Ask(error) => error.is_failure(),
+        }
+    }
 }
 
 impl CustomersError {

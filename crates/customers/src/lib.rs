@@ -22,7 +22,9 @@ pub use error::CustomersError;
 pub use keys::{ApiKey, Principal, Scopes, new_secret};
 
 use actor::Registrar;
-use actors::{Home, Mailbox, MailboxPolicy, RequestContext, Supervision, TraceId, Vitals};
+use actors::{
+    Home, Mailbox, MailboxPolicy, Request, RequestContext, Serve, Supervision, TraceId, Vitals,
+};
 use domain::{Clock, CustomerId, IdSource};
 use doorman::{Doorman, Memory};
 use messages::{Create, ReadPayers, Recognise};
@@ -31,8 +33,9 @@ use moka::future::Cache;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
-use store::Db;
+use store::{Db, StoreError};
 use tokio::time::Instant;
+use topology::{Edge, Outcome};
 use tracing::Span;
 use uuid::Uuid;
 
@@ -65,6 +68,7 @@ pub struct Customers {
     keys: Memory,
     recalled: Counter,
     looked_up: Counter,
+    edge: Edge,
 }
 
 /// Starts the service at `home`.
@@ -110,10 +114,31 @@ pub async fn start(
         // Held, because finding a counter by name costs more than counting.
         recalled: counter!("api_key_checks_total", "outcome" => "recalled"),
         looked_up: counter!("api_key_checks_total", "outcome" => "looked_up"),
+        edge: Edge::unseen(),
     })
 }
 
 impl Customers {
+    /// The same service for a caller: what it asks is counted on `edge`.
+    #[must_use]
+    pub fn seen_by(&self, edge: Edge) -> Self {
+        Self { edge, ..self.clone() }
+    }
+
+    /// Asks an actor, and counts the call.
+    async fn ask<S, M, T>(
+        &self,
+        mailbox: &Mailbox<S>,
+        message: M,
+        context: &RequestContext,
+    ) -> Result<T, CustomersError>
+    where
+        M: Request<Answer = Result<T, StoreError>>,
+        S: Serve<M>,
+    {
+        self.edge.call(async { Ok(mailbox.ask(message, context).await??) }).await
+    }
+
     /// Creates customers in one transaction and answers line by line, in order. A line whose
     /// `external_ref` is taken, by an earlier customer or an earlier line, gets that customer as
     /// it is: an import may be repeated.
@@ -135,7 +160,7 @@ impl Customers {
         if customers.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(self.registrar.ask(Create { customers }, context).await??)
+        self.ask(&self.registrar, Create { customers }, context).await
     }
 
     /// The customer of this id.
@@ -143,7 +168,7 @@ impl Customers {
     /// # Errors
     /// [`CustomersError::Store`].
     pub async fn get(&self, id: CustomerId) -> Result<Option<Customer>, CustomersError> {
-        Ok(books::get(&self.db, id).await?)
+        Ok(self.edge.call(books::get(&self.db, id)).await?)
     }
 
     /// Up to `limit` customers, newest first; `after` is the last one of the page before.
@@ -155,7 +180,7 @@ impl Customers {
         after: Option<CustomerId>,
         limit: i64,
     ) -> Result<Vec<Customer>, CustomersError> {
-        Ok(books::list(&self.db, after, limit).await?)
+        Ok(self.edge.call(books::list(&self.db, after, limit)).await?)
     }
 
     /// How these customers pay; those that do not exist are absent. Customers seen before come
@@ -177,10 +202,11 @@ impl Customers {
             }
         }
         if unknown.is_empty() {
+            self.edge.looked(Outcome::Ok);
             return Ok(known);
         }
         let ids = unknown.into_iter().collect();
-        for (id, payer) in self.registrar.ask(ReadPayers { ids }, context).await?? {
+        for (id, payer) in self.ask(&self.registrar, ReadPayers { ids }, context).await? {
             self.payers.insert(id, payer.clone()).await;
             known.insert(id, payer);
         }
@@ -199,6 +225,7 @@ impl Customers {
         };
         if let Some(known) = self.keys.recall(&hash, self.clock.now()).await {
             self.recalled.increment(1);
+            self.edge.looked(Outcome::Ok);
             return Ok(known);
         }
         self.looked_up.increment(1);
@@ -208,7 +235,7 @@ impl Customers {
             Span::current(),
             "authentication".into(),
         );
-        Ok(self.doorman.ask(Recognise { hash }, &context).await??)
+        self.ask(&self.doorman, Recognise { hash }, &context).await
     }
 
     /// What memory alone says of this key: `Some(None)` that it opens nothing, `None` that it was
@@ -219,6 +246,7 @@ impl Customers {
         };
         let known = self.keys.recall(&hash, self.clock.now()).await?;
         self.recalled.increment(1);
+        self.edge.looked(Outcome::Ok);
         Some(known)
     }
 
@@ -248,7 +276,7 @@ impl Customers {
             created_at: self.clock.now(),
             revoked: false,
         };
-        let key = books::ensure_key(&self.db, &hash, &key).await?;
+        let key = self.edge.call(books::ensure_key(&self.db, &hash, &key)).await?;
         self.keys.forget(&hash).await;
         Ok(key)
     }
@@ -263,7 +291,7 @@ impl Customers {
         after: Option<Uuid>,
         limit: i64,
     ) -> Result<Vec<ApiKey>, CustomersError> {
-        Ok(books::list_keys(&self.db, after, limit).await?)
+        Ok(self.edge.call(books::list_keys(&self.db, after, limit)).await?)
     }
 
     /// Revokes a key: on this node at once, on the others within ten seconds. `false` if there is
@@ -272,7 +300,8 @@ impl Customers {
     /// # Errors
     /// [`CustomersError::Store`].
     pub async fn revoke_key(&self, id: Uuid) -> Result<bool, CustomersError> {
-        let Some(hash) = books::revoke_key(&self.db, id, self.clock.now()).await? else {
+        let revoked = self.edge.call(books::revoke_key(&self.db, id, self.clock.now())).await?;
+        let Some(hash) = revoked else {
             return Ok(false);
         };
         self.keys.forget(&hash).await;

@@ -7,6 +7,7 @@ mod orders;
 mod payments;
 mod steps;
 mod stock;
+mod topology;
 
 pub(crate) use customers::CustomerView;
 pub(crate) use goods::{ProductView, RecommendationList, RecommendationView, StockView};
@@ -17,6 +18,8 @@ pub(crate) use steps::{
     RefundView, RefundedView, ReturnView, ReturnedView, ShipmentView, ShippedView,
 };
 pub(crate) use stock::{LocationView, MovementView, StockDetailView};
+
+pub(crate) use topology::TopologyView;
 
 use crate::problem::Fault;
 use serde::Serialize;

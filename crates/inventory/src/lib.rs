@@ -27,11 +27,14 @@ pub use messages::{
 };
 pub use movement::{Entry, EntryKind, Position};
 
-use actors::{Home, Mailbox, MailboxPolicy, RequestContext, Supervision, supervise};
+use actors::{
+    Home, Mailbox, MailboxPolicy, Request, RequestContext, Serve, Supervision, supervise,
+};
 use books::{ledger, places};
 use domain::{Clock, Demand, IdSource, OrderId, ReservationOutcome, Sku};
 use std::sync::Arc;
 use store::{Db, StoreError, Tx};
+use topology::Edge;
 
 /// Most messages that may wait for the inventory: a few batches of every lane of a large machine.
 const MAILBOX: MailboxPolicy = MailboxPolicy::Large(1_024);
@@ -41,6 +44,7 @@ const MAILBOX: MailboxPolicy = MailboxPolicy::Large(1_024);
 pub struct Inventory {
     mailbox: Mailbox<InventoryActor>,
     db: Db,
+    edge: Edge,
 }
 
 /// Starts the inventory service at `home`.
@@ -49,10 +53,25 @@ pub fn start(db: Db, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>, home: &Home)
     let mailbox = supervise("inventory", home, MAILBOX, Supervision::STANDARD, move || {
         InventoryActor::new(books.clone(), clock.clone(), ids.clone())
     });
-    Inventory { mailbox, db }
+    Inventory { mailbox, db, edge: Edge::unseen() }
 }
 
 impl Inventory {
+    /// The same service for a caller: what it asks is counted on `edge`, a batch as one call.
+    #[must_use]
+    pub fn seen_by(&self, edge: Edge) -> Self {
+        Self { edge, ..self.clone() }
+    }
+
+    /// Asks the actor, and counts the call.
+    async fn ask<M, T>(&self, message: M, context: &RequestContext) -> Result<T, InventoryError>
+    where
+        M: Request<Answer = Result<T, InventoryError>>,
+        InventoryActor: Serve<M>,
+    {
+        self.edge.call(async { self.mailbox.ask(message, context).await? }).await
+    }
+
     /// Promises goods to orders, each whole or not at all, first come first served. The
     /// transaction comes back with one outcome per demand.
     ///
@@ -64,7 +83,7 @@ impl Inventory {
         demands: Vec<Demand>,
         context: &RequestContext,
     ) -> Result<(Tx, Vec<ReservationOutcome>), InventoryError> {
-        let reserved = self.mailbox.ask(Reserve { tx, demands }, context).await??;
+        let reserved = self.ask(Reserve { tx, demands }, context).await?;
         Ok((reserved.tx, reserved.outcomes))
     }
 
@@ -83,7 +102,7 @@ impl Inventory {
         if moves.is_empty() {
             return Ok(tx);
         }
-        Ok(self.mailbox.ask(CarryOut { tx, moves }, context).await??.tx)
+        Ok(self.ask(CarryOut { tx, moves }, context).await?.tx)
     }
 
     /// Gives back what is promised to these orders. An order without a live reservation is passed
@@ -113,7 +132,7 @@ impl Inventory {
         render: Render<StockView>,
         context: &RequestContext,
     ) -> Result<Vec<Outcome>, InventoryError> {
-        self.mailbox.ask(Adjust { adjustments, render }, context).await?
+        self.ask(Adjust { adjustments, render }, context).await
     }
 
     /// Brings units from one location to another, judged once as in [`Self::adjust`].
@@ -126,7 +145,7 @@ impl Inventory {
         render: Render<StockDetail>,
         context: &RequestContext,
     ) -> Result<Outcome, InventoryError> {
-        self.mailbox.ask(Relocate { relocation, render }, context).await?
+        self.ask(Relocate { relocation, render }, context).await
     }
 
     /// Makes a location, or gives it another rank. The main location is always there and keeps its
@@ -143,7 +162,7 @@ impl Inventory {
             let what = "the main location is not put".to_owned();
             return Err(InventoryError::Disagreement(what));
         }
-        self.mailbox.ask(PutLocation { location }, context).await?
+        self.ask(PutLocation { location }, context).await
     }
 
     /// Up to `limit` locations after `after`, in the order in which goods leave.
@@ -155,7 +174,7 @@ impl Inventory {
         after: Option<Location>,
         limit: i64,
     ) -> Result<Vec<Location>, StoreError> {
-        places::list(&self.db, after.as_ref(), limit).await
+        self.edge.call(places::list(&self.db, after.as_ref(), limit)).await
     }
 
     /// The level of a SKU and where its units lie, if it ever had stock.
@@ -163,7 +182,7 @@ impl Inventory {
     /// # Errors
     /// See [`StoreError`].
     pub async fn get(&self, sku: &Sku) -> Result<Option<StockDetail>, StoreError> {
-        places::get(&self.db, sku).await
+        self.edge.call(places::get(&self.db, sku)).await
     }
 
     /// Up to `limit` entries of a SKU's ledger after `after`, newest first; `None` if the SKU
@@ -177,7 +196,7 @@ impl Inventory {
         after: Option<Position>,
         limit: i64,
     ) -> Result<Option<Vec<Entry>>, StoreError> {
-        let entries = ledger::list(&self.db, sku, after, limit).await?;
+        let entries = self.edge.call(ledger::list(&self.db, sku, after, limit)).await?;
         // A shelf may have been opened by a delivery that was refused.
         let is_known = !entries.is_empty() || self.get(sku).await?.is_some();
         Ok(is_known.then_some(entries))
@@ -188,7 +207,7 @@ impl Inventory {
     /// # Errors
     /// See [`StoreError`].
     pub async fn list(&self, after: Option<Sku>, limit: i64) -> Result<Vec<StockView>, StoreError> {
-        books::list(&self.db, after.as_ref(), limit).await
+        self.edge.call(books::list(&self.db, after.as_ref(), limit)).await
     }
 
     /// All that the audit needs to know of the stock, as the transaction sees it.
@@ -200,7 +219,7 @@ impl Inventory {
         tx: Tx,
         context: &RequestContext,
     ) -> Result<(Tx, Vec<SkuAudit>), InventoryError> {
-        let taken = self.mailbox.ask(TakeStock { tx }, context).await??;
+        let taken = self.ask(TakeStock { tx }, context).await?;
         Ok((taken.tx, taken.skus))
     }
 

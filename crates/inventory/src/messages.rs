@@ -6,6 +6,7 @@ use domain::{Demand, OrderId, ReservationOutcome, Sku, StockLevel};
 use std::collections::BTreeMap;
 use store::answers::{Answer, Fingerprint, RequestKey};
 use store::{StoreError, Tx};
+use topology::Failure;
 
 /// Why the inventory did nothing.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,17 @@ pub enum InventoryError {
     /// The inventory's own tables say different things; nothing happened.
     #[error("the books of the inventory do not agree: {0}")]
     Disagreement(String),
+}
+
+impl Failure for InventoryError {
+    fn is_failure(&self) -> bool {
+        match self {
+            Self::Ask(error) => error.is_failure(),
+            Self::Store(error) => error.is_failure(),
+            Self::Disagreement(_) => true,
+            Self::Contended | Self::NotReserved { .. } | Self::AlreadyReserved => false,
+        }
+    }
 }
 
 impl InventoryError {

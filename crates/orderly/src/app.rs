@@ -1,7 +1,9 @@
 //! The wiring: every part of the shop, started and stopped in order.
 
 use crate::cli::{LapsedAuthorization, ServeArgs};
+use crate::gauges::Gauges;
 use crate::keys::{AdminKey, admin_key};
+use crate::map::Map;
 use crate::watch::Watch;
 use actix::Arbiter;
 use actors::{BatchLimits, Health, Home, SystemClock, SystemIds, Vitals};
@@ -20,9 +22,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use store::{Db, StoreConfig};
 use telemetry::MetricsHandle;
-
-/// How often metrics are tidied.
-const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// How long finishing what was begun may take, once no new requests come (rule D19).
 const FINISH_MAX: Duration = Duration::from_secs(25);
@@ -55,6 +54,7 @@ struct Ground {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     arbiters: Vec<Arbiter>,
+    map: Map,
 }
 
 impl Ground {
@@ -81,12 +81,17 @@ impl App {
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             arbiters: (0..workers).map(|_| Arbiter::new()).collect(),
+            map: Map::default(),
         };
         let (bank, provider) = provider(args, &ground).await?;
+        let provider = HttpProvider::new(provider)?;
+        let retry_budget = provider.guards().retry_budget.clone();
         let shop = Shop::open(args, &ground, provider, &admin_key).await?;
         let draining = Arc::new(AtomicBool::new(false));
         let watch = Watch::start(&db, &store).await?;
-        let probes = probes(&watch, &draining, shop.vitals, metrics);
+        let probes = probes(&watch, &draining, shop.vitals, metrics.clone(), &ground.map);
+        let (broker, clock) = (shop.broker.clone(), ground.clock.clone());
+        Gauges { db: db.clone(), broker, retry_budget, clock, metrics }.watch();
         let cursor_secret = Sha256::new()
             .chain_update(b"orderly list cursors\0")
             .chain_update(admin_key.secret.as_bytes())
@@ -142,20 +147,22 @@ impl Shop {
     async fn open(
         args: &ServeArgs,
         ground: &Ground,
-        provider: ProviderConfig,
+        provider: HttpProvider,
         admin_key: &AdminKey,
     ) -> Result<Self> {
-        let Ground { db, clock, ids, .. } = ground;
+        let Ground { db, clock, ids, map, .. } = ground;
+        let own = |part| map.store(db, part);
         let customers =
-            customers::start(db.clone(), clock.clone(), ids.clone(), &ground.home(0)).await?;
+            customers::start(own("customers"), clock.clone(), ids.clone(), &ground.home(0)).await?;
         customers.ensure_key("admin", &admin_key.secret, "*").await?;
-        let catalog = catalog::start(db.clone(), clock.clone(), &ground.home(1)).await?;
-        let inventory = inventory::start(db.clone(), clock.clone(), ids.clone(), &ground.home(0));
+        let catalog = catalog::start(own("catalog"), clock.clone(), &ground.home(1)).await?;
+        let inventory =
+            inventory::start(own("inventory"), clock.clone(), ids.clone(), &ground.home(0));
         let payments = payments::start(
-            db.clone(),
+            own("payments"),
             clock.clone(),
-            customers.clone(),
-            Arc::new(HttpProvider::new(provider)?),
+            customers.seen_by(map.edge("payments", "customers")),
+            map.bank(provider),
             &ground.home(1),
         );
         let (recommendations, broker) = start_broker(ground, &catalog).await?;
@@ -172,6 +179,7 @@ impl Shop {
             committed: Arc::new(move |partitions| waker.wake(partitions.iter().copied())),
         };
         let homes: Vec<_> = ground.arbiters.iter().map(|a| a.handle().into()).collect();
+        let parts = map.for_orders(parts);
         let orders = orders::start(parts, &orders_config(args), &homes);
         let mut vitals = orders.vitals();
         vitals.push(inventory.mailbox().vitals().clone());
@@ -180,7 +188,7 @@ impl Shop {
         vitals.extend(customers.vitals().map(Arc::clone));
         vitals.extend(broker.vitals());
         let (clock, ids) = (clock.clone(), ids.clone());
-        let services = Services {
+        let services = map.for_gateway(Services {
             orders: orders.clone(),
             catalog,
             customers,
@@ -191,21 +199,24 @@ impl Shop {
             random: rand::random,
             clock,
             ids,
-        };
+        });
         Ok(Self { vitals, services, orders, broker })
     }
 }
 
 async fn start_broker(ground: &Ground, catalog: &Catalog) -> Result<(Recommendations, Broker)> {
-    let (db, clock) = (&ground.db, &ground.clock);
-    let known = catalog.clone();
+    let Ground { db, clock, map, .. } = ground;
+    let known = catalog.seen_by(map.edge("recommendations", "catalog"));
     let is_active =
         move |sku: &Sku| known.snapshot().get(sku.as_str()).is_some_and(|product| product.active);
-    let recommendations = Recommendations::new(db.clone(), Arc::new(is_active));
-    let consumers: Vec<Arc<dyn Consumer>> = vec![shipping::consumer(), recommendations::consumer()];
+    let recommendations =
+        Recommendations::new(map.store(db, "recommendations"), Arc::new(is_active));
+    let consumers: Vec<Arc<dyn Consumer>> =
+        vec![map.consumer(shipping::consumer()), map.consumer(recommendations::consumer())];
     let homes: Vec<_> = ground.arbiters.iter().map(|a| a.handle().into()).collect();
     let config = BrokerConfig::default();
-    let broker = broker::start(db.clone(), clock.clone(), consumers, &homes, config).await?;
+    let db = map.store(db, "broker");
+    let broker = broker::start(db, clock.clone(), consumers, &homes, config).await?;
     Ok((recommendations, broker))
 }
 
@@ -298,16 +309,12 @@ fn probes(
     draining: &Arc<AtomicBool>,
     vitals: Vec<Arc<Vitals>>,
     metrics: MetricsHandle,
+    map: &Map,
 ) -> Probes {
-    let (readiness, edge) = (watch.clone(), watch.clone());
-    let upkeep = metrics.clone();
-    actix::spawn(async move {
-        loop {
-            tokio::time::sleep(UPKEEP_EVERY).await;
-            upkeep.upkeep();
-        }
-    });
-    let draining = draining.clone();
+    let (readiness, edge, seen) = (watch.clone(), watch.clone(), watch.clone());
+    let drains = draining.clone();
+    map.nodes(&vitals, move || drains.load(Ordering::Acquire), move || seen.answers());
+    let (draining, map) = (draining.clone(), map.clone());
     let ready = move || {
         let mut reasons = Vec::new();
         if draining.load(Ordering::Acquire) {
@@ -325,5 +332,6 @@ fn probes(
         ready: Arc::new(ready),
         database: Arc::new(move || edge.answers()),
         metrics: Arc::new(move || metrics.render()),
+        topology: Arc::new(move || map.report()),
     }
 }

@@ -12,11 +12,13 @@ pub use checks::{AuditCheck, CurrencyFigures};
 use crate::books;
 use crate::shop::Parts;
 use actors::RequestContext;
+use domain::OrderStatus;
 use facts::Facts;
 use inventory::InventoryError;
 use payments::{PaymentsError, ProviderError};
 use serde::Serialize;
 use store::{StoreError, outbox};
+use topology::Failure;
 use uuid::Uuid;
 
 /// Rows read at once.
@@ -29,6 +31,9 @@ pub struct AuditReport {
     pub balanced: bool,
     /// The checks.
     pub checks: Vec<AuditCheck>,
+    /// Number of orders in each state.
+    #[serde(skip)]
+    pub states: Vec<(OrderStatus, usize)>,
 }
 
 /// Why there is no audit.
@@ -46,6 +51,13 @@ pub enum AuditError {
     /// The provider failed.
     #[error("the audit could not read the provider's books")]
     Provider(#[from] ProviderError),
+}
+
+impl Failure for AuditError {
+    /// The books of every part are needed: without one of them there is no audit.
+    fn is_failure(&self) -> bool {
+        true
+    }
 }
 
 pub(crate) async fn run(shop: &Parts, context: &RequestContext) -> Result<AuditReport, AuditError> {
@@ -72,5 +84,6 @@ pub(crate) async fn run(shop: &Parts, context: &RequestContext) -> Result<AuditR
     tx.rollback().await?;
     let ledger_after = shop.payments.provider_ledger().await?;
     let checks = checks::all(&facts, ledger_before.as_deref(), ledger_after.as_deref());
-    Ok(AuditReport { balanced: checks.iter().all(|check| check.ok), checks })
+    let balanced = checks.iter().all(|check| check.ok);
+    Ok(AuditReport { balanced, checks, states: facts.states() })
 }

@@ -4,6 +4,7 @@
 use crate::audit;
 use crate::shop::Parts;
 use actors::{Desk, Service};
+use domain::OrderStatus;
 use metrics::{counter, gauge, histogram};
 use std::time::Duration;
 use store::leases;
@@ -61,7 +62,11 @@ async fn audit_once(parts: &Parts, node: Uuid, every: Duration) -> Duration {
     let began = Instant::now();
     match is_my_turn(parts, node, every).await {
         Ok(true) => {}
-        Ok(false) => return Duration::ZERO,
+        Ok(false) => {
+            // Another node's turn: what this one found earlier is not true any more.
+            show_states(&OrderStatus::ALL.map(|state| (state, 0)));
+            return Duration::ZERO;
+        }
         Err(error) => {
             tracing::warn!(
                 event = "audit_failed",
@@ -76,6 +81,7 @@ async fn audit_once(parts: &Parts, node: Uuid, every: Duration) -> Duration {
         Ok(report) => {
             counter!("audits_total", "outcome" => if report.balanced { "balanced" } else { "wrong" })
                 .increment(1);
+            show_states(&report.states);
             for check in &report.checks {
                 gauge!("audit_violations", "check" => check.name)
                     .set(check.violations.len() as f64);
@@ -96,6 +102,14 @@ async fn audit_once(parts: &Parts, node: Uuid, every: Duration) -> Duration {
     }
     histogram!("audit_seconds").record(began.elapsed());
     began.elapsed()
+}
+
+/// Shows how many orders are in each state.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+fn show_states(states: &[(OrderStatus, usize)]) {
+    for (state, orders) in states {
+        gauge!("orders_by_status", "status" => state.as_str()).set(*orders as f64);
+    }
 }
 
 async fn is_my_turn(parts: &Parts, node: Uuid, every: Duration) -> Result<bool, store::StoreError> {

@@ -20,6 +20,7 @@ use std::time::Duration;
 use store::StoreError;
 use store::outbox::{self, Logged};
 use tokio::sync::watch;
+use topology::Edge;
 use tracing::{Instrument, Span};
 
 /// How the order service is set up.
@@ -74,6 +75,7 @@ pub struct Orders {
     parts: Parts,
     config: OrdersConfig,
     changes: Arc<Changes>,
+    edge: Edge,
 }
 
 /// Starts the order service, its lanes spread over `homes`.
@@ -114,7 +116,8 @@ pub fn start(mut parts: Parts, config: &OrdersConfig, homes: &[Home]) -> Orders 
     let auditor = supervise("orders.auditor", &home, policy, supervision, move || {
         Auditor::new(auditing.clone(), every)
     });
-    Orders { lanes, recovery, leases, auditor, parts, config: config.clone(), changes }
+    let (config, edge) = (config.clone(), Edge::unseen());
+    Orders { lanes, recovery, leases, auditor, parts, config, changes, edge }
 }
 
 /// The lane that owns an order.
@@ -124,11 +127,25 @@ pub(crate) fn lane_of(lanes: &[Mailbox<Lane>], order: OrderId) -> Option<&Mailbo
 }
 
 impl Orders {
+    /// The same service for a caller: what it asks is counted on `edge`.
+    #[must_use]
+    pub fn seen_by(&self, edge: Edge) -> Self {
+        Self { edge, ..self.clone() }
+    }
+
     /// Places an order and waits until it is settled, or until the client wants to know.
     ///
     /// # Errors
     /// See [`OrderError`].
     pub async fn place(
+        &self,
+        placement: Placement,
+        context: &RequestContext,
+    ) -> Result<Given, OrderError> {
+        self.edge.call(self.place_in_lane(placement, context)).await
+    }
+
+    async fn place_in_lane(
         &self,
         placement: Placement,
         context: &RequestContext,
@@ -183,7 +200,7 @@ impl Orders {
     /// # Errors
     /// See [`StoreError`].
     pub async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
-        books::get(&self.parts.db, id).await
+        self.edge.call(books::get(&self.parts.db, id)).await
     }
 
     /// Up to `limit` orders, newest first, older than `before`.
@@ -197,9 +214,9 @@ impl Orders {
         limit: i64,
     ) -> Result<Vec<Order>, StoreError> {
         if filter.stuck {
-            return self.stuck(before, limit).await;
+            return self.edge.call(self.stuck(before, limit)).await;
         }
-        books::list(&self.parts.db, &filter, before, limit).await
+        self.edge.call(books::list(&self.parts.db, &filter, before, limit)).await
     }
 
     /// Orders that wait for longer than they should: their payment is not known, or something that
@@ -224,6 +241,14 @@ impl Orders {
     /// # Errors
     /// See [`OrderError`].
     pub async fn operate(&self, ask: Ask, context: &RequestContext) -> Result<Given, OrderError> {
+        self.edge.call(self.operate_in_lane(ask, context)).await
+    }
+
+    async fn operate_in_lane(
+        &self,
+        ask: Ask,
+        context: &RequestContext,
+    ) -> Result<Given, OrderError> {
         let Ask { order_id, command, kind, key, fingerprint, if_match } = ask;
         let step = Step {
             order_id,
@@ -254,7 +279,8 @@ impl Orders {
         signature: Option<&str>,
         context: &RequestContext,
     ) -> Result<(), WebhookError> {
-        let told = self.parts.payments.receive(raw, signature, context).await?;
+        let receive = self.parts.payments.receive(raw, signature, context);
+        let told = self.edge.call(receive).await?;
         let Some(order_id) = told.order_id.filter(|_| told.is_new) else { return Ok(()) };
         let resolver = Resolver {
             parts: self.parts.clone(),
@@ -290,7 +316,7 @@ impl Orders {
         version: i64,
         limit: i64,
     ) -> Result<Vec<Logged>, StoreError> {
-        outbox::history_after(&self.parts.db, id, version, limit).await
+        self.edge.call(outbox::history_after(&self.parts.db, id, version, limit)).await
     }
 
     /// The timeline of an order.
@@ -298,7 +324,7 @@ impl Orders {
     /// # Errors
     /// See [`StoreError`].
     pub async fn history(&self, id: OrderId) -> Result<Vec<Logged>, StoreError> {
-        outbox::history(&self.parts.db, id).await
+        self.edge.call(outbox::history(&self.parts.db, id)).await
     }
 
     /// Compares the books of all services, and those of the provider, at one moment.
@@ -306,7 +332,7 @@ impl Orders {
     /// # Errors
     /// See [`AuditError`].
     pub async fn audit(&self, context: &RequestContext) -> Result<AuditReport, AuditError> {
-        audit::run(&self.parts, context).await
+        self.edge.call(audit::run(&self.parts, context)).await
     }
 
     /// Refuses new orders and waits until those that were taken are answered.

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use std::error::Error;
 use store::answers::{Answer, Fingerprint, RequestKey};
 use tokio::time::Instant;
+use topology::Failure;
 
 /// A line as a client asks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,8 +124,18 @@ pub enum OrderError {
     },
 }
 
-/// What placing and settling call it.
-pub(crate) type PlaceError = OrderError;
+impl Failure for OrderError {
+    fn is_failure(&self) -> bool {
+        match self {
+            Self::Invalid(_)
+            | Self::NotFound
+            | Self::VersionMismatch { .. }
+            | Self::KeyReused
+            | Self::InProgress => false,
+            Self::Busy | Self::Expired | Self::Unavailable { .. } | Self::Unknown { .. } => true,
+        }
+    }
+}
 
 impl From<AskError> for OrderError {
     fn from(error: AskError) -> Self {

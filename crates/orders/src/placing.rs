@@ -3,7 +3,7 @@
 
 use crate::batch::{Part, in_halves};
 use crate::books::{self, Kept};
-use crate::messages::{Fault, Given, Outcome, Place, PlaceError, Settle, Settled, Settlement};
+use crate::messages::{Fault, Given, Outcome, Place, OrderError, Settle, Settled, Settlement};
 use crate::operating::Onward;
 use crate::pricing::fault_of;
 use crate::shop::{BATCH_PATIENCE, BatchError, Parts};
@@ -30,7 +30,7 @@ struct Candidate {
     answer_by: Instant,
     respond_async: bool,
     context: RequestContext,
-    reply: Reply<Result<Given, PlaceError>>,
+    reply: Reply<Result<Given, OrderError>>,
 }
 
 /// What became of a candidate in the transaction.
@@ -86,7 +86,7 @@ async fn candidates(
         Err(error) => {
             let error = Arc::new(BatchError::from(error));
             for opened in batch {
-                opened.reply.send(Err(PlaceError::Unavailable { source: error.clone().into() }));
+                opened.reply.send(Err(OrderError::Unavailable { source: error.clone().into() }));
             }
             return Vec::new();
         }
@@ -135,7 +135,7 @@ fn candidate(
             Some(Candidate { kept, placed, answer_by, respond_async, context, reply })
         }
         Err(fault) => {
-            reply.send(Err(PlaceError::Invalid(vec![fault])));
+            reply.send(Err(OrderError::Invalid(vec![fault])));
             None
         }
     }
@@ -375,9 +375,9 @@ async fn answer_taken(shop: &Parts, taken: Vec<Candidate>) {
         let trace_id = candidate.context.trace_id().to_string();
         candidate.reply.send(match &first {
             Ok(first) => {
-                first.again(key, fingerprint, &trace_id).unwrap_or(Err(PlaceError::InProgress))
+                first.again(key, fingerprint, &trace_id).unwrap_or(Err(OrderError::InProgress))
             }
-            Err(error) => Err(PlaceError::Unavailable { source: error.clone().into() }),
+            Err(error) => Err(OrderError::Unavailable { source: error.clone().into() }),
         });
     }
 }
@@ -393,9 +393,9 @@ fn refuse(part: Vec<Candidate>, error: &Arc<BatchError>) {
     for candidate in part {
         let source = error.clone().into();
         candidate.reply.send(Err(if error.is_certainly_aborted() {
-            PlaceError::Unavailable { source }
+            OrderError::Unavailable { source }
         } else {
-            PlaceError::Unknown { source }
+            OrderError::Unknown { source }
         }));
     }
 }
@@ -427,7 +427,7 @@ impl Charge {
     async fn run(
         self,
         payment: Payment,
-        mut reply: Option<Reply<Result<Given, PlaceError>>>,
+        mut reply: Option<Reply<Result<Given, OrderError>>>,
         answer_by: Instant,
     ) {
         let context = self.own_context();
@@ -465,7 +465,7 @@ impl Charge {
         )
     }
 
-    fn settle(&self, what: Settled, reply: Option<Reply<Result<Given, PlaceError>>>) {
+    fn settle(&self, what: Settled, reply: Option<Reply<Result<Given, OrderError>>>) {
         let settlement = Settlement {
             kept: self.kept.clone(),
             trace_id: self.context.trace_id().to_string(),

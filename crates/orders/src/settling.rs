@@ -3,7 +3,7 @@
 use crate::batch::{Part, in_halves};
 use crate::books;
 use crate::messages::{
-    Asked, Given, Origin, Outcome, PlaceError, Settled, Settlement, Step, Waits,
+    Asked, Given, Origin, Outcome, OrderError, Settled, Settlement, Step, Waits,
 };
 use crate::operating::{Onward, operate_batch};
 use crate::placing::outcome_label;
@@ -277,7 +277,7 @@ fn answer(part: Vec<Settlement>, answers: &HashMap<RequestKey, Answer>) {
         let Some(reply) = settlement.reply else { continue };
         reply.send(match answers.get(&settlement.kept.key) {
             Some(answer) => Ok(Given { answer: answer.clone(), replayed: false }),
-            None => Err(PlaceError::InProgress),
+            None => Err(OrderError::InProgress),
         });
     }
 }
@@ -293,7 +293,7 @@ fn fail(part: Vec<Settlement>, error: Arc<BatchError>) {
     for settlement in part {
         if let Some(reply) = settlement.reply {
             let source = error.clone().into();
-            reply.send(Err(PlaceError::Unknown { source }));
+            reply.send(Err(OrderError::Unknown { source }));
         }
     }
 }

@@ -14,6 +14,7 @@ mod provider;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod watched;
 mod webhook;
 
 pub use actor::PaymentsActor;
@@ -29,9 +30,12 @@ pub use provider::{
 };
 #[cfg(feature = "simulation")]
 pub use provider::{Wire, WireRequest};
+pub use watched::WatchedProvider;
 pub use webhook::{Received, WebhookError};
 
-use actors::{Home, Mailbox, MailboxPolicy, RequestContext, Supervision, supervise};
+use actors::{
+    Home, Mailbox, MailboxPolicy, Request, RequestContext, Serve, Supervision, supervise,
+};
 use books::{events, operations};
 use customers::Customers;
 use domain::{
@@ -39,6 +43,7 @@ use domain::{
 };
 use std::sync::Arc;
 use store::{Db, StoreError, Tx};
+use topology::Edge;
 
 /// The payments of all orders in flight may wait here; their number is bounded by the orders that
 /// were admitted.
@@ -51,6 +56,7 @@ pub struct Payments {
     provider: Arc<dyn PaymentProvider>,
     clock: Arc<dyn Clock>,
     db: Db,
+    edge: Edge,
 }
 
 /// Starts the payment service at `home`.
@@ -65,10 +71,38 @@ pub fn start(
     let mailbox = supervise("payments", home, MAILBOX, Supervision::STANDARD, move || {
         PaymentsActor::new(books.clone(), time.clone(), customers.clone(), bank.clone())
     });
-    Payments { mailbox, provider, clock, db }
+    Payments { mailbox, provider, clock, db, edge: Edge::unseen() }
 }
 
 impl Payments {
+    /// The same service for a caller: what it asks is counted on `edge`, a batch as one call.
+    #[must_use]
+    pub fn seen_by(&self, edge: Edge) -> Self {
+        Self { edge, ..self.clone() }
+    }
+
+    /// Asks the actor, and counts the call.
+    async fn ask<M, T>(&self, message: M, context: &RequestContext) -> Result<T, PaymentsError>
+    where
+        M: Request<Answer = Result<T, PaymentsError>>,
+        PaymentsActor: Serve<M>,
+    {
+        self.edge.call(async { self.mailbox.ask(message, context).await? }).await
+    }
+
+    /// Like [`Self::ask`], for what has an answer in any case.
+    async fn ask_surely<M>(
+        &self,
+        message: M,
+        context: &RequestContext,
+    ) -> Result<M::Answer, PaymentsError>
+    where
+        M: Request,
+        PaymentsActor: Serve<M>,
+    {
+        self.edge.call(async { Ok(self.mailbox.ask(message, context).await?) }).await
+    }
+
     /// The means of payment for each payee: the one asked for, or the customer's default.
     ///
     /// # Errors
@@ -78,7 +112,7 @@ impl Payments {
         payees: Vec<Payee>,
         context: &RequestContext,
     ) -> Result<Vec<Result<String, PayerRefusal>>, PaymentsError> {
-        self.mailbox.ask(ResolvePayers { payees }, context).await?
+        self.ask(ResolvePayers { payees }, context).await
     }
 
     /// Records the intent of these payments in the transaction.
@@ -91,7 +125,7 @@ impl Payments {
         payments: Vec<Payment>,
         context: &RequestContext,
     ) -> Result<Tx, PaymentsError> {
-        self.mailbox.ask(Open { tx, payments }, context).await?
+        self.ask(Open { tx, payments }, context).await
     }
 
     /// Asks the provider to take or hold the money. The intent must be committed before. Asking
@@ -104,7 +138,7 @@ impl Payments {
         payment: Payment,
         context: &RequestContext,
     ) -> Result<Charged, PaymentsError> {
-        Ok(self.mailbox.ask(Charge { payment }, context).await?)
+        self.ask_surely(Charge { payment }, context).await
     }
 
     /// Records how these payments settled, in the transaction.
@@ -117,7 +151,7 @@ impl Payments {
         payments: Vec<Payment>,
         context: &RequestContext,
     ) -> Result<Tx, PaymentsError> {
-        self.mailbox.ask(Record { tx, payments }, context).await?
+        self.ask(Record { tx, payments }, context).await
     }
 
     /// Asks the provider what became of a payment, without asking for the money again.
@@ -129,7 +163,7 @@ impl Payments {
         payment: Payment,
         context: &RequestContext,
     ) -> Result<Inquiry, PaymentsError> {
-        Ok(self.mailbox.ask(Inquire { payment }, context).await?)
+        self.ask_surely(Inquire { payment }, context).await
     }
 
     /// Records in the transaction what is to be done with payments. Status, reference and refusal
@@ -143,7 +177,7 @@ impl Payments {
         operations: Vec<Operation>,
         context: &RequestContext,
     ) -> Result<Tx, PaymentsError> {
-        self.mailbox.ask(RequestOperations { tx, operations }, context).await?
+        self.ask(RequestOperations { tx, operations }, context).await
     }
 
     /// Asks the provider to do something with a payment. The operation must be committed before.
@@ -158,7 +192,7 @@ impl Payments {
         payment: Payment,
         context: &RequestContext,
     ) -> Result<OperationOutcome, PaymentsError> {
-        self.mailbox.ask(CarryOut { operation, payment }, context).await?
+        self.ask(CarryOut { operation, payment }, context).await
     }
 
     /// Records in the transaction what became of these operations, where they are still open, and
@@ -173,7 +207,7 @@ impl Payments {
         operations: Vec<Operation>,
         context: &RequestContext,
     ) -> Result<(Tx, Vec<OperationId>), PaymentsError> {
-        self.mailbox.ask(SettleOperations { tx, operations }, context).await?
+        self.ask(SettleOperations { tx, operations }, context).await
     }
 
     /// Takes an event of the provider: `raw_body` as it came over the wire, byte for byte, and the
@@ -192,8 +226,7 @@ impl Payments {
         webhook::verify(secrets, signature_header, raw_body, self.clock.now())?;
         let told = webhook::parse(raw_body)?;
         let (id, order_id) = (told.id.clone(), told.order_id);
-        let kept = self.mailbox.ask(KeepEvent { told }, context).await;
-        let is_new = kept.map_err(PaymentsError::from)??;
+        let is_new = self.ask(KeepEvent { told }, context).await?;
         Ok(Received { id, order_id, is_new })
     }
 
@@ -202,7 +235,7 @@ impl Payments {
     /// # Errors
     /// See [`StoreError`].
     pub async fn unhandled_events(&self, limit: i64) -> Result<Vec<ProviderEvent>, StoreError> {
-        events::unhandled(&self.db, limit).await
+        self.edge.call(events::unhandled(&self.db, limit)).await
     }
 
     /// Records that these events were handled; handling one again changes nothing.
@@ -214,7 +247,7 @@ impl Payments {
         ids: Vec<String>,
         context: &RequestContext,
     ) -> Result<(), PaymentsError> {
-        self.mailbox.ask(HandleEvents { ids }, context).await?
+        self.ask(HandleEvents { ids }, context).await
     }
 
     /// A payment by its id.
@@ -222,7 +255,7 @@ impl Payments {
     /// # Errors
     /// See [`StoreError`].
     pub async fn get(&self, id: PaymentId) -> Result<Option<Payment>, StoreError> {
-        books::get(&self.db, id).await
+        self.edge.call(books::get(&self.db, id)).await
     }
 
     /// A payment by its id, and what is done with it, by leg.
@@ -233,8 +266,8 @@ impl Payments {
         &self,
         id: PaymentId,
     ) -> Result<Option<(Payment, Vec<Operation>)>, StoreError> {
-        let Some(payment) = books::get(&self.db, id).await? else { return Ok(None) };
-        let operations = operations::of_order(&self.db, payment.order_id).await?;
+        let Some(payment) = self.get(id).await? else { return Ok(None) };
+        let operations = self.operations_of(payment.order_id).await?;
         Ok(Some((payment, operations)))
     }
 
@@ -243,7 +276,7 @@ impl Payments {
     /// # Errors
     /// See [`StoreError`].
     pub async fn payment_of(&self, order_id: OrderId) -> Result<Option<Payment>, StoreError> {
-        books::of_order(&self.db, order_id).await
+        self.edge.call(books::of_order(&self.db, order_id)).await
     }
 
     /// All that is done with the payment of an order, by leg.
@@ -251,7 +284,7 @@ impl Payments {
     /// # Errors
     /// See [`StoreError`].
     pub async fn operations_of(&self, order_id: OrderId) -> Result<Vec<Operation>, StoreError> {
-        operations::of_order(&self.db, order_id).await
+        self.edge.call(operations::of_order(&self.db, order_id)).await
     }
 
     /// What is to be done next with the payment of an order: the lowest leg that is open.
@@ -259,7 +292,7 @@ impl Payments {
     /// # Errors
     /// See [`StoreError`].
     pub async fn next_operation(&self, order_id: OrderId) -> Result<Option<Operation>, StoreError> {
-        operations::next(&self.db, order_id).await
+        self.edge.call(operations::next(&self.db, order_id)).await
     }
 
     /// Operations recorded before `before` that are still open, oldest first, at most `limit`,
@@ -273,7 +306,7 @@ impl Payments {
         after: Option<(Timestamp, OperationId)>,
         limit: i64,
     ) -> Result<Vec<OpenOperation>, StoreError> {
-        operations::open(&self.db, before, after, limit).await
+        self.edge.call(operations::open(&self.db, before, after, limit)).await
     }
 
     /// All operations as the transaction sees them, by order and leg, for the audit.
@@ -281,7 +314,7 @@ impl Payments {
     /// # Errors
     /// See [`StoreError`].
     pub async fn take_operations(&self, tx: &mut Tx) -> Result<Vec<Operation>, StoreError> {
-        operations::all(tx).await
+        self.edge.call(operations::all(tx)).await
     }
 
     /// All payments as the transaction sees them, for the audit.
@@ -289,7 +322,7 @@ impl Payments {
     /// # Errors
     /// See [`StoreError`].
     pub async fn take_payments(&self, tx: &mut Tx) -> Result<Vec<Payment>, StoreError> {
-        books::all(tx).await
+        self.edge.call(books::all(tx)).await
     }
 
     /// The provider's own books, if it shows them (the bank that ships with the product does;

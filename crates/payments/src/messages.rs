@@ -5,6 +5,7 @@ use crate::webhook::Told;
 use actors::{AskError, Request};
 use domain::{ChargeOutcome, CustomerId, Operation, OperationId, OperationOutcome, Payment};
 use store::{StoreError, Tx};
+use topology::Failure;
 
 /// Why the payment service did nothing.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,16 @@ pub enum PaymentsError {
     /// The user service failed.
     #[error("the user service did not answer")]
     Customers(#[source] customers::CustomersError),
+}
+
+impl Failure for PaymentsError {
+    fn is_failure(&self) -> bool {
+        match self {
+            Self::Ask(error) => error.is_failure(),
+            Self::Store(error) => error.is_failure(),
+            Self::Customers(error) => error.is_failure(),
+        }
+    }
 }
 
 /// Somebody who is to pay.

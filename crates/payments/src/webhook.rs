@@ -6,6 +6,7 @@ use domain::{OrderId, Timestamp};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
 use sha2::Sha256;
+use topology::Failure;
 
 /// How far the time of a signature may be from ours, in seconds: as in Stripe's own libraries.
 const TOLERANCE_S: i64 = 300;
@@ -40,6 +41,15 @@ pub enum WebhookError {
     /// It could not be kept; the provider will send it again.
     #[error("the event could not be kept")]
     NotKept(#[from] PaymentsError),
+}
+
+impl Failure for WebhookError {
+    fn is_failure(&self) -> bool {
+        match self {
+            Self::NotKept(error) => error.is_failure(),
+            Self::NotConfigured | Self::BadSignature | Self::Stale | Self::Malformed(_) => false,
+        }
+    }
 }
 
 /// What became of an event that was taken.

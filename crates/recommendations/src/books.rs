@@ -5,6 +5,7 @@ use broker::ConsumeError;
 use domain::Sku;
 use std::sync::Arc;
 use store::{Db, Query, Row, Rows, Statement, StoreError, Tx, statement};
+use topology::Edge;
 
 static KEEP_BASKETS: Statement = statement!("keep_baskets");
 static KEEP_ITEMS: Statement = statement!("keep_items");
@@ -39,13 +40,20 @@ pub struct Recommendations {
     is_active: IsActive,
     /// [`BASKETS_MAX`], but in tests.
     pub(crate) baskets_max: i64,
+    edge: Edge,
 }
 
 impl Recommendations {
     /// Reads from `db`, and recommends nothing but what `is_active`.
     #[must_use]
     pub fn new(db: Db, is_active: IsActive) -> Self {
-        Self { db, is_active, baskets_max: BASKETS_MAX }
+        Self { db, is_active, baskets_max: BASKETS_MAX, edge: Edge::unseen() }
+    }
+
+    /// The same for a caller: what it asks is counted on `edge`.
+    #[must_use]
+    pub fn seen_by(&self, edge: Edge) -> Self {
+        Self { edge, ..self.clone() }
     }
 
     /// At most `limit` products that go with `sku`: those in most orders together first, then by
@@ -54,6 +62,14 @@ impl Recommendations {
     /// # Errors
     /// See [`StoreError`].
     pub async fn for_product(
+        &self,
+        sku: &Sku,
+        limit: usize,
+    ) -> Result<Vec<Recommendation>, StoreError> {
+        self.edge.call(self.partners_of(sku, limit)).await
+    }
+
+    async fn partners_of(
         &self,
         sku: &Sku,
         limit: usize,

@@ -26,8 +26,22 @@ pub enum BulkheadError {
 pub struct Bulkhead {
     dependency: &'static str,
     places: Arc<Semaphore>,
+    in_flight_max: u32,
     waiting: Arc<AtomicU32>,
     waiting_max: u32,
+}
+
+/// How much of a bulkhead is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BulkheadUse {
+    /// Calls that run.
+    pub in_flight: u32,
+    /// The most that may run.
+    pub in_flight_max: u32,
+    /// Calls that wait for their turn.
+    pub waiting: u32,
+    /// The most that may wait.
+    pub waiting_max: u32,
 }
 
 impl Bulkhead {
@@ -40,9 +54,22 @@ impl Bulkhead {
         Ok(Self {
             dependency,
             places: Arc::new(Semaphore::new(config.in_flight_max as usize)),
+            in_flight_max: config.in_flight_max,
             waiting: Arc::new(AtomicU32::new(0)),
             waiting_max: config.waiting_max,
         })
+    }
+
+    /// How much of it is used now, for display.
+    #[must_use]
+    pub fn usage(&self) -> BulkheadUse {
+        let free = u32::try_from(self.places.available_permits()).unwrap_or(u32::MAX);
+        BulkheadUse {
+            in_flight: self.in_flight_max.saturating_sub(free),
+            in_flight_max: self.in_flight_max,
+            waiting: self.waiting.load(Ordering::Relaxed),
+            waiting_max: self.waiting_max,
+        }
     }
 
     /// Waits for a place until the deadline. The place is free again when the permit is dropped.
@@ -181,6 +208,8 @@ mod tests {
         let refused = bulkhead.acquire(deadline).await.unwrap_err();
         assert_eq!(refused, BulkheadError::Full);
         assert_eq!(Instant::now() + SECOND, deadline, "refused at once");
+        let used = BulkheadUse { in_flight: 2, in_flight_max: 2, waiting: 1, waiting_max: 1 };
+        assert_eq!(bulkhead.usage(), used);
         drop(first);
         let _third = third.await.unwrap().unwrap();
         let fourth = wait(&bulkhead, deadline).await;

@@ -18,7 +18,7 @@ mod retry;
 
 pub use breaker::{Breaker, Permit};
 pub use breaker_state::{Admission, BreakerPhase, BreakerState, Open, Verdict};
-pub use bulkhead::{Bulkhead, BulkheadError, BulkheadPermit};
+pub use bulkhead::{Bulkhead, BulkheadError, BulkheadPermit, BulkheadUse};
 pub use config::{
     ATTEMPTS_LIMIT, BreakerConfig, BulkheadConfig, ConfigError, Dependency, DependencyConfig,
     RetryBudgetConfig, RetryPolicy,

@@ -18,6 +18,8 @@ pub struct RetryBudget {
     saved: Arc<AtomicU64>,
     saved_max: u64,
     deposit: u64,
+    made: Arc<AtomicU64>,
+    refused: Arc<AtomicU64>,
 }
 
 impl RetryBudget {
@@ -32,7 +34,21 @@ impl RetryBudget {
             saved: Arc::new(AtomicU64::new(u64::from(config.initial) * RETRY_COST)),
             saved_max: u64::from(config.saved_max) * RETRY_COST,
             deposit: u64::from(config.percent),
+            made: Arc::default(),
+            refused: Arc::default(),
         })
+    }
+
+    /// Whole retries that the budget pays for now, for display.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.saved.load(Ordering::Relaxed) / RETRY_COST
+    }
+
+    /// Retries since the beginning: those made, and those refused because the budget was spent.
+    #[must_use]
+    pub fn made_and_refused(&self) -> (u64, u64) {
+        (self.made.load(Ordering::Relaxed), self.refused.load(Ordering::Relaxed))
     }
 
     /// A call begins: its share of a retry is paid in.
@@ -46,6 +62,8 @@ impl RetryBudget {
     fn withdraw(&self) -> bool {
         let take = |saved: u64| saved.checked_sub(RETRY_COST);
         let is_paid = self.saved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok();
+        let counted = if is_paid { &self.made } else { &self.refused };
+        counted.fetch_add(1, Ordering::Relaxed);
         let name = if is_paid { "retries_total" } else { "retry_budget_exhausted_total" };
         metrics::counter!(name, "dependency" => self.dependency).increment(1);
         is_paid
@@ -234,7 +252,9 @@ mod tests {
         for _ in 0..1000 {
             budget.deposit();
         }
+        assert_eq!(budget.left(), 2);
         assert_eq!((0..5).filter(|_| budget.withdraw()).count(), 2);
+        assert_eq!((budget.left(), budget.made_and_refused()), (0, (2, 3)));
     }
 
     proptest! {

@@ -10,6 +10,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use topology::{Call, Edge, Failure, Outcome};
 
 /// Stale connections that [`Db::begin`] passes over before it calls the database away.
 const STALE_MAX: usize = 32;
@@ -56,6 +57,7 @@ pub struct Db {
     pub(crate) backend: Backend,
     pub(crate) pools: Arc<Pools>,
     pub(crate) patience: Duration,
+    edge: Edge,
 }
 
 enum Inner {
@@ -71,6 +73,8 @@ pub struct Tx {
     inner: Inner,
     began: Instant,
     patience: Duration,
+    /// From its begin to its end.
+    call: Call,
 }
 
 impl Db {
@@ -79,7 +83,14 @@ impl Db {
         // that (Postgres); what stays silent for longer is a connection that has died without a
         // word.
         let patience = config.statement_timeout + Duration::from_secs(5);
-        Self { backend, pools: Arc::new(pools), patience }
+        Self { backend, pools: Arc::new(pools), patience, edge: Edge::unseen() }
+    }
+
+    /// The same database for a caller: what it asks is counted on `edge`, a transaction as one call
+    /// from its begin to its end.
+    #[must_use]
+    pub fn seen_by(&self, edge: Edge) -> Self {
+        Self { edge, ..self.clone() }
     }
 
     /// Which database it is.
@@ -105,21 +116,34 @@ impl Db {
     }
 
     async fn begin_with(&self, postgres: &'static str, reads: bool) -> Result<Tx, StoreError> {
+        let (mut call, asked) = (self.edge.begin(), Instant::now());
+        match self.begin_inner(postgres, reads).await {
+            Ok(inner) => {
+                let began = Instant::now();
+                histogram!("db_begin_seconds").record(began - asked);
+                Ok(Tx { inner, began, patience: self.patience, call })
+            }
+            Err(error) => {
+                call.end(Outcome::of_error(&error));
+                Err(error)
+            }
+        }
+    }
+
+    async fn begin_inner(&self, postgres: &'static str, reads: bool) -> Result<Inner, StoreError> {
         #[cfg(feature = "simulation")]
         if let Pools::Simulated(client) = &*self.pools {
             let inner = self.begin_simulated(client, reads).await;
-            let inner = inner.map_err(|source| StoreError::from_driver("begin", source))?;
-            return Ok(Tx { inner, began: Instant::now(), patience: self.patience });
+            return inner.map_err(|source| StoreError::from_driver("begin", source));
         }
         // In a task of its own, because a `begin` dropped half-way gives a connection with an open
         // transaction back to the pool (sqlx 0.8.4–0.9.0, transact-rs/sqlx#4385).
         let db = self.clone();
         let task = tokio::spawn(async move { db.begin_again(postgres, reads).await });
-        let inner = match task.await {
-            Ok(result) => result.map_err(|source| StoreError::from_driver("begin", source))?,
-            Err(_) => return Err(StoreError::Unavailable(sqlx::Error::WorkerCrashed)),
-        };
-        Ok(Tx { inner, began: Instant::now(), patience: self.patience })
+        match task.await {
+            Ok(result) => result.map_err(|source| StoreError::from_driver("begin", source)),
+            Err(_) => Err(StoreError::Unavailable(sqlx::Error::WorkerCrashed)),
+        }
     }
 
     /// Begins; after a restart of the server each pooled connection fails once, and nothing has
@@ -170,6 +194,10 @@ impl Db {
     /// # Errors
     /// See [`StoreError`].
     pub async fn fetch(&self, query: Query) -> Result<Vec<Row>, StoreError> {
+        self.edge.call(self.fetch_inner(query)).await
+    }
+
+    async fn fetch_inner(&self, query: Query) -> Result<Vec<Row>, StoreError> {
         let name = query.statement.name;
         let rows = match &*self.pools {
             Pools::Postgres { readers, .. } => {
@@ -226,6 +254,15 @@ impl Db {
 }
 
 impl Tx {
+    /// The error of a statement; one that ends the transaction's call is counted.
+    fn failed(&mut self, statement: &'static str, source: sqlx::Error) -> StoreError {
+        let error = StoreError::from_driver(statement, source);
+        if error.is_failure() {
+            self.call.end(Outcome::Failed);
+        }
+        error
+    }
+
     /// Runs a query and gives its rows.
     ///
     /// # Errors
@@ -245,7 +282,7 @@ impl Tx {
                 .await
                 .map(|d| d.rows.into_iter().map(|row| Row::simulated(name, row)).collect()),
         };
-        rows.map_err(|source| StoreError::from_driver(name, source))
+        rows.map_err(|source| self.failed(name, source))
     }
 
     /// Like [`Self::fetch`], for at most one row.
@@ -275,7 +312,7 @@ impl Tx {
                 .await
                 .map(|done| done.touched),
         };
-        touched.map_err(|source| StoreError::from_driver(name, source))
+        touched.map_err(|source| self.failed(name, source))
     }
 
     /// Makes everything that was written durable and visible.
@@ -283,7 +320,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError::CommitUnknown`] if the connection failed meanwhile; otherwise nothing
     /// happened.
-    pub async fn commit(self) -> Result<(), StoreError> {
+    pub async fn commit(mut self) -> Result<(), StoreError> {
         let result = match self.inner {
             Inner::Postgres(tx) => within(self.patience, tx.commit()).await,
             Inner::Sqlite(tx) => within(self.patience, tx.commit()).await,
@@ -291,17 +328,19 @@ impl Tx {
             Inner::Simulated(session) => within(self.patience, session.commit()).await,
         };
         histogram!("db_transaction_seconds").record(self.began.elapsed());
-        result.map_err(|source| match StoreError::from_driver("commit", source) {
+        let result = result.map_err(|source| match StoreError::from_driver("commit", source) {
             StoreError::Unavailable(source) => StoreError::CommitUnknown(source),
             refused => refused,
-        })
+        });
+        self.call.end(Outcome::of(&result));
+        result
     }
 
     /// Undoes everything that was written. Dropping does the same, later.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn rollback(self) -> Result<(), StoreError> {
+    pub async fn rollback(mut self) -> Result<(), StoreError> {
         let result = match self.inner {
             Inner::Postgres(tx) => within(self.patience, tx.rollback()).await,
             Inner::Sqlite(tx) => within(self.patience, tx.rollback()).await,
@@ -311,6 +350,8 @@ impl Tx {
                 Ok(())
             }
         };
-        result.map_err(|source| StoreError::from_driver("rollback", source))
+        let result = result.map_err(|source| StoreError::from_driver("rollback", source));
+        self.call.end(Outcome::of(&result));
+        result
     }
 }

@@ -1,5 +1,7 @@
 //! What can go wrong with a database, by what the caller can do about it.
 
+use topology::Failure;
+
 /// A failure of the database.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -115,6 +117,22 @@ impl StoreError {
                 Self::Constraint { name, source }
             }
             _ => Self::Refused { statement, source },
+        }
+    }
+}
+
+impl Failure for StoreError {
+    /// A constraint that refuses a row, and a transaction that others were in the way of, are answers
+    /// of a database that works.
+    fn is_failure(&self) -> bool {
+        match self {
+            Self::Conflict(_) | Self::Overtaken { .. } | Self::Constraint { .. } => false,
+            Self::Unavailable(_)
+            | Self::CommitUnknown(_)
+            | Self::Refused { .. }
+            | Self::Inconsistent { .. }
+            | Self::Configuration(_)
+            | Self::Migration(_) => true,
         }
     }
 }

@@ -19,6 +19,7 @@ mod instance_lock;
 pub mod leases;
 mod migrate;
 pub mod outbox;
+mod pools;
 mod query;
 mod row;
 #[cfg(feature = "simulation")]
@@ -28,5 +29,6 @@ pub use connect::{DatabaseUrl, StoreConfig};
 pub use db::{Backend, Db, Tx};
 pub use error::StoreError;
 pub use migrate::Migrated;
+pub use pools::PoolUse;
 pub use query::{Query, Rows, Statement, Value};
 pub use row::Row;

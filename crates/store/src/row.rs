@@ -108,14 +108,21 @@ impl Row {
     /// # Errors
     /// See [`Self::int`].
     pub fn time(&self, column: &str) -> Result<Timestamp, StoreError> {
-        let time = match &self.inner {
+        self.opt_time(column)?.ok_or_else(|| self.wrong(column, "is NULL"))
+    }
+
+    /// A moment, or NULL.
+    ///
+    /// # Errors
+    /// See [`Self::int`].
+    pub fn opt_time(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
+        Ok(match &self.inner {
             Inner::Postgres(row) => row
                 .try_get::<Option<OffsetDateTime>, _>(column)
                 .map_err(|error| self.wrong(column, &error.to_string()))?
                 .map(Timestamp::from),
             _ => self.opt_int(column)?.map(Timestamp::from_micros),
-        };
-        time.ok_or_else(|| self.wrong(column, "is NULL"))
+        })
     }
 
     /// A text column parsed by `parse`; `what` names the expected thing.

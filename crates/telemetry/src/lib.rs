@@ -32,9 +32,11 @@ mod logs;
 mod metrics;
 mod metrics_table;
 mod pretty;
+mod slo;
 mod spans;
 
 pub use error::TelemetryError;
 pub use logs::{LogConfig, LogControl, LogFormat, init_logs, log_error};
 pub use metrics::{Kind, Metric, MetricsHandle, describe, install_metrics, metrics_markdown};
 pub use metrics_table::METRICS;
+pub use slo::{Indicator, SLOS, Slo, Speed, edge_target, slo_rules};

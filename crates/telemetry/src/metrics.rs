@@ -10,7 +10,7 @@ use crate::{METRICS, TelemetryError};
 
 /// Upper bounds of the `*_seconds` histograms: 0.1 ms to 10 s, three a decade, so that a quantile
 /// is at most a factor of 2.5 off at any scale.
-const SECONDS_BUCKETS: [f64; 16] = [
+pub(crate) const SECONDS_BUCKETS: [f64; 16] = [
     0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
     10.0,
 ];

@@ -71,6 +71,21 @@ pub const METRICS: &[Metric] = &[
         labels: &["batch"],
         help: "How long one batch took.",
     },
+    // --- edges
+    Metric {
+        name: "edge_calls_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["caller", "callee", "outcome"],
+        help: "Calls of one part of the shop to another; a batch is one call. Outcome: ok (answered, be it with a refusal), failed (not answered, or nobody knows what was done; a look into the catalogue while it is stale), left (the caller went away first). For store: reads, and transactions from begin to end. For bank: calls with all their tries.",
+    },
+    Metric {
+        name: "edge_call_seconds",
+        kind: Kind::Histogram,
+        unit: Unit::Seconds,
+        labels: &["caller", "callee"],
+        help: "How long a call took. Looks into memory are not timed.",
+    },
     // --- resilience
     Metric {
         name: "breaker_state",
@@ -130,6 +145,13 @@ pub const METRICS: &[Metric] = &[
         unit: Unit::Count,
         labels: &["dependency"],
         help: "Retries that were not made because the budget was spent.",
+    },
+    Metric {
+        name: "retry_budget_left",
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &["dependency"],
+        help: "Retries that the budget pays for now.",
     },
     // --- gateway
     Metric {
@@ -224,6 +246,13 @@ pub const METRICS: &[Metric] = &[
         labels: &[],
         help: "Orders found at the last look that are pending for longer than they should be; at \
                most 500 are seen at once.",
+    },
+    Metric {
+        name: "orders_by_status",
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &["status"],
+        help: "Orders in each state, as the last audit saw them. 0 on nodes that do not audit: take the largest over the nodes.",
     },
     Metric {
         name: "orders_recovered_total",
@@ -324,6 +353,34 @@ pub const METRICS: &[Metric] = &[
         labels: &["consumer"],
         help: "Events that failed in all their attempts and wait for a person.",
     },
+    Metric {
+        name: "broker_lag_events",
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &["consumer"],
+        help: "Events that a consumer group has not passed yet.",
+    },
+    Metric {
+        name: "broker_lag_seconds",
+        kind: Kind::Gauge,
+        unit: Unit::Seconds,
+        labels: &["consumer"],
+        help: "Age of the oldest event that a consumer group has not passed yet: how late the log of events (the outbox) is read.",
+    },
+    Metric {
+        name: "broker_parked_events",
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &["consumer"],
+        help: "Events set aside that wait for their next attempt, or behind another one of their order.",
+    },
+    Metric {
+        name: "broker_dead_letters",
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &["consumer"],
+        help: "Dead letters that wait for a person. Anything but 0 is an alarm.",
+    },
     // --- store
     Metric {
         name: "db_statements_total",
@@ -339,5 +396,34 @@ pub const METRICS: &[Metric] = &[
         labels: &[],
         help: "How long a transaction took, from its begin to the answer to its commit. Those that \
                were rolled back are not in it.",
+    },
+    Metric {
+        name: "db_begin_seconds",
+        kind: Kind::Histogram,
+        unit: Unit::Seconds,
+        labels: &[],
+        help: "How long it took to begin a transaction: the wait for a connection, and BEGIN.",
+    },
+    Metric {
+        name: "db_pool_connections",
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &["pool", "state"],
+        help: "Open connections. Pool: writers, readers. State: busy, idle.",
+    },
+    Metric {
+        name: "db_pool_connections_max",
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &["pool"],
+        help: "The most connections that may be open.",
+    },
+    // --- the program
+    Metric {
+        name: "build_info",
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &["version", "database"],
+        help: "Always 1; the labels say which program runs, on which database (postgres, sqlite).",
     },
 ];

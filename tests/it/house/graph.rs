@@ -4,7 +4,7 @@ use super::source::{Source, file, files, lines_with, none, rust};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Which crate of ours may name which: the whole graph, and nothing else. `orderly` names all.
-const ARROWS: &[(&str, &[&str])] = &[
+pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     // The rules stand on nothing.
     ("domain", &[]),
     // Fault points and planted bugs, empty in the product: wherever something can go wrong.
@@ -12,26 +12,30 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Guards and measures know neither orders nor actors.
     ("resilience", &[]),
     ("telemetry", &[]),
+    ("topology", &[]),
     // Both are given the time and ids through the domain's `Clock` and `IdSource`; the store also
     // writes the domain's events.
     ("actors", &["domain", "faults"]),
-    ("store", &["domain", "faults"]),
+    ("store", &["domain", "faults", "topology"]),
     // For tests alone: databases of a test's own, and a log to read.
     ("testbed", &["domain", "store"]),
     // A third party: it speaks HTTP to us and shares no more than money and ids.
     ("bank", &["domain"]),
     // The log's readers are actors that work on transactions.
-    ("broker", &["actors", "domain", "faults", "store"]),
-    ("catalog", &["actors", "domain", "store"]),
-    ("customers", &["actors", "domain", "store"]),
-    ("inventory", &["actors", "domain", "faults", "store"]),
+    ("broker", &["actors", "domain", "faults", "store", "topology"]),
+    ("catalog", &["actors", "domain", "store", "topology"]),
+    ("customers", &["actors", "domain", "store", "topology"]),
+    ("inventory", &["actors", "domain", "faults", "store", "topology"]),
     // Who pays is the user service's to say; what leaves the process goes through the guards.
-    ("payments", &["actors", "customers", "domain", "faults", "resilience", "store"]),
+    ("payments", &["actors", "customers", "domain", "faults", "resilience", "store", "topology"]),
     // An order needs a price, goods and money.
-    ("orders", &["actors", "catalog", "domain", "faults", "inventory", "payments", "store"]),
+    (
+        "orders",
+        &["actors", "catalog", "domain", "faults", "inventory", "payments", "store", "topology"],
+    ),
     // Consumers of the log. What is on sale is told to recommendations by a function that
     // `orderly` gives it, so it does not name the catalogue.
-    ("recommendations", &["broker", "domain", "store"]),
+    ("recommendations", &["broker", "domain", "store", "topology"]),
     ("shipping", &["broker", "domain", "store"]),
     // HTTP in front of the services' handles; the answers that it makes are kept by the store.
     (
@@ -47,6 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "payments",
             "recommendations",
             "store",
+            "topology",
         ],
     ),
 ];

@@ -14,6 +14,8 @@ pub(crate) enum Class {
     /// What ends work that was begun, or brings news of it: never refused for load, because
     /// refusing it makes the load last longer.
     Vital,
+    /// A look at the node itself, for whoever finds out what is wrong: never refused.
+    Sight,
 }
 
 /// Routes that can be read from memory.
@@ -25,6 +27,7 @@ impl Class {
     pub(crate) fn of(method: &Method, route: &str) -> Self {
         let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
         match reads {
+            true if route == "/v1/topology" => Self::Sight,
             true if IN_MEMORY.contains(&route) => Self::Memory,
             true => Self::Read,
             false if route.ends_with("/cancel") || route.starts_with("/v1/webhooks/") => {
@@ -34,9 +37,9 @@ impl Class {
         }
     }
 
-    /// Whether it changes something, so that it needs the database in any case.
+    /// Whether nothing but the database can answer it.
     pub(crate) const fn needs_database(self) -> bool {
-        !matches!(self, Self::Memory)
+        !matches!(self, Self::Memory | Self::Sight)
     }
 }
 
@@ -61,6 +64,7 @@ mod tests {
             (Method::GET, "/v1/products/{sku}", Class::Memory),
             (Method::GET, "/v1/products/{sku}/recommendations", Class::Memory),
             (Method::POST, "/v1/products:batch", Class::Write),
+            (Method::GET, "/v1/topology", Class::Sight),
         ] {
             assert_eq!(Class::of(&method, route), class, "{method} {route}");
         }

@@ -215,7 +215,7 @@ impl Guards {
         }
         let permit = match (self.places.clone().try_acquire_owned(), class) {
             (Ok(permit), _) => Some(permit),
-            (Err(_), Class::Vital) => None,
+            (Err(_), Class::Vital | Class::Sight) => None,
             (Err(_), _) => {
                 refused("in_work");
                 return Err(Problem::overloaded());

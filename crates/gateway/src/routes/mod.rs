@@ -21,6 +21,7 @@ mod stock;
 mod stock_locations;
 mod stock_movements;
 mod timeline;
+mod topology;
 mod webhooks;
 
 #[cfg(test)]
@@ -68,6 +69,7 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(dead_letters::redrive_dead_letters)
         .service(dead_letters::redrive_dead_letter)
         .service(audit::audit)
+        .service(topology::get_topology)
         .service(probes::livez)
         .service(probes::readyz);
 }

@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, web};
 use serde::Serialize;
 use std::sync::Arc;
+use topology::Report;
 use utoipa::ToSchema;
 
 /// Whether this node should get requests now.
@@ -27,6 +28,8 @@ pub struct Probes {
     pub database: DatabaseProbe,
     /// All metrics in the text format of Prometheus.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// How the parts of the shop are, and the calls between them.
+    pub topology: Arc<dyn Fn() -> Report + Send + Sync>,
 }
 
 /// The state of the process.

@@ -166,6 +166,7 @@ fn probes() -> Probes {
         ready: Arc::new(move || Readiness::NotReady(reasons.clone())),
         database: Arc::new(|| true),
         metrics: Arc::new(|| "orders_total 7\n".to_owned()),
+        topology: Arc::new(topology::Report::default),
     }
 }
 

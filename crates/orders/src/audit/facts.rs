@@ -120,6 +120,12 @@ impl Facts {
         self.orders.insert(order.id, fact);
     }
 
+    /// Number of orders in each state.
+    pub(super) fn states(&self) -> Vec<(OrderStatus, usize)> {
+        let in_state = |state| self.orders.values().filter(|order| order.status == state).count();
+        OrderStatus::ALL.into_iter().map(|state| (state, in_state(state))).collect()
+    }
+
     pub(super) fn add_end(&mut self, end: End) {
         self.ends.insert(end.order_id, end);
     }

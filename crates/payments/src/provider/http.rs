@@ -90,6 +90,12 @@ impl HttpProvider {
         })
     }
 
+    /// What stands in front of the provider, for display. Clones share their state.
+    #[must_use]
+    pub const fn guards(&self) -> &Dependency {
+        &self.guards
+    }
+
     /// A request that reads.
     pub(super) fn get(&self, path: &str) -> RequestBuilder {
         self.http.get(format!("{}{path}", self.config.base_url)).bearer_auth(&self.config.api_key)
