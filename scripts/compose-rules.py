@@ -167,6 +167,10 @@ def problems(folder, env_text):
             continue
         for problem in service_rules(service, services, volumes):
             yield f"{name}: {problem}"
+        for volume in service.get("volumes", []):
+            source = str(volume).split(":")[0]
+            if source.startswith("./") and not (folder / source).exists():
+                yield f"{name}: mounts {source}, which is not there"
         for problem in secret_rules(service.get("environment", {})):
             yield f"{name}: {problem}"
     for problem in variable_rules(text, env_text):

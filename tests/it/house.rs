@@ -5,6 +5,8 @@
 mod armed;
 pub(crate) mod graph;
 mod measures;
+mod ops;
+mod promql;
 mod source;
 mod sql;
 

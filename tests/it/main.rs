@@ -54,6 +54,8 @@ mod poison;
 #[cfg(test)]
 mod pressure;
 #[cfg(test)]
+mod prometheus;
+#[cfg(test)]
 mod queries;
 #[cfg(test)]
 mod races;

@@ -47,8 +47,10 @@ const SLOW: [Burn; 2] = [
 /// Fewest calls in the long window: of three calls at night one that failed is no outage.
 const CALLS_MIN: u32 = 30;
 
-/// How often Prometheus evaluates the rules, in seconds.
+/// How often Prometheus evaluates the rules, in seconds; what is left of a budget reads thirty days
+/// of samples, and changes slowly.
 const EVALUATE_SECONDS: u32 = 30;
+const EVALUATE_BUDGET_SECONDS: u32 = 300;
 
 impl Speed {
     /// A length of time as Prometheus writes it.
@@ -107,8 +109,7 @@ impl Slo {
 pub fn slo_rules(speed: Speed) -> String {
     let mut text = String::from(HEAD);
     // Writing to a string cannot fail.
-    let evaluate = speed.time(EVALUATE_SECONDS).max("200ms".to_owned());
-    let evaluate = if speed.0 == 1 { speed.time(EVALUATE_SECONDS) } else { evaluate };
+    let evaluate = speed.time(EVALUATE_SECONDS);
     let _ = write!(text, "groups:\n  - name: slo\n    interval: {evaluate}\n    rules:\n");
     for slo in SLOS {
         recordings(&mut text, slo, speed);
@@ -118,7 +119,7 @@ pub fn slo_rules(speed: Speed) -> String {
     let _ = write!(
         text,
         "  - name: slo_budget\n    interval: {}\n    rules:\n",
-        if speed.0 == 1 { "5m".to_owned() } else { evaluate }
+        speed.time(EVALUATE_BUDGET_SECONDS)
     );
     for slo in SLOS {
         let (calls, errors) = slo.calls_and_errors(&speed.range(DAYS_30));

@@ -9,13 +9,13 @@
 use crate::report::{NodeKind, Report};
 
 /// Width of a node's box.
-pub(super) const BOX: f64 = 118.0;
+pub(super) const BOX: f64 = 136.0;
 /// Room for the text of an edge, right of the box that it leaves.
 pub(super) const TEXT: f64 = 190.0;
 /// Room in which edges bend.
 const BEND: f64 = 70.0;
 /// Height of a row: an edge with a text above and below.
-pub(super) const ROW: f64 = 34.0;
+pub(super) const ROW: f64 = 36.0;
 /// Space between two boxes of a layer.
 const SPACE: f64 = 22.0;
 /// Space around everything.

@@ -15,7 +15,7 @@ const TIP: f64 = 8.0;
 const CHARACTERS_MAX: usize = 38;
 
 const STYLE: &str = "text{font-family:system-ui,'Segoe UI',Helvetica,Arial,sans-serif;\
-    fill:#1d2127}.name{font-size:14px;font-weight:600;text-anchor:middle}\
+    fill:#1d2127}.name{font-size:13.5px;font-weight:600;text-anchor:middle}\
     .state{font-size:10px;text-anchor:middle;fill:#4a4f57}.on{font-size:10.5px}\
     .under{font-size:10px;fill:#4a4f57}.key{font-size:11.5px}";
 
@@ -131,9 +131,9 @@ fn draw_node(text: &mut String, node: &NodeReport, place: Place) {
         escaped(node.name),
         node.health.as_str(),
         escaped(&node.reasons.join("; ")),
-        centre + 1.0,
+        centre - 1.0,
         escaped(node.name),
-        centre + 13.0,
+        centre + 12.0,
         escaped(&under),
     );
 }
