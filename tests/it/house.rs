@@ -130,8 +130,17 @@ fn money_and_stock_are_whole_numbers() {
 }
 
 /// Folders of the project that documents speak of.
-const FOLDERS: &[&str] =
-    &["chaos/", "crates/", "docs/", "deploy/", "migrations/", "scripts/", "simulation/", "tests/"];
+const FOLDERS: &[&str] = &[
+    "chaos/",
+    "crates/",
+    "docs/",
+    "deploy/",
+    "migrations/",
+    "ops/",
+    "scripts/",
+    "simulation/",
+    "tests/",
+];
 
 #[test]
 fn documents_name_files_that_exist() {

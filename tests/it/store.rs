@@ -132,6 +132,39 @@ async fn seen(db: &Db, partition: u8) -> Vec<(OrderId, i64)> {
 
 on_each! {
     [sqlite postgres simulated]
+    async fn calls_are_counted_for_the_caller_that_makes_them(shop in Shop) {
+        let map = topology::Topology::default();
+        let seen = |caller| {
+            let report = map.report();
+            let edge = report.edges.iter().find(|edge| edge.from == caller).unwrap();
+            (edge.calls_per_min > 0.0, edge.error_rate)
+        };
+        let db = |caller| shop.db.seen_by(map.edge(caller, "store", None));
+        let insert = |n: i64| INSERT.query().bind(n).bind(n);
+
+        let good = db("good");
+        let mut tx = good.begin().await.unwrap();
+        tx.execute(insert(1)).await.unwrap();
+        tx.commit().await.unwrap();
+        good.begin().await.unwrap().rollback().await.unwrap();
+        good.fetch(COUNT.query()).await.unwrap();
+        assert_eq!(seen("good"), (true, Some(0.0)));
+
+        // A constraint that refuses a row is an answer, and whoever drops a transaction has left.
+        let left = db("left");
+        let mut tx = left.begin().await.unwrap();
+        tx.execute(insert(-1)).await.unwrap_err();
+        drop(tx);
+        drop(left.begin().await.unwrap());
+        assert_eq!(seen("left"), (true, None));
+
+        let bad = db("bad");
+        let mut tx = bad.begin().await.unwrap();
+        tx.execute(NONSENSE.query()).await.unwrap_err();
+        drop(tx);
+        assert!(bad.fetch(NONSENSE.query()).await.is_err());
+        assert_eq!(seen("bad"), (true, Some(1.0)));
+    }
 
     async fn what_is_committed_is_seen_and_nothing_else(shop in Shop) {
         let mut tx = shop.db.begin().await.unwrap();

@@ -279,3 +279,19 @@ fn a_database_that_is_gone_is_a_store_error() {
         assert_eq!(catalog.snapshot().get("A").map(|a| a.unit_amount), Some(1));
     });
 }
+
+#[test]
+fn looks_count_as_failed_while_the_catalogue_is_stale() {
+    on_a_database(|db| async move {
+        let map = topology::Topology::default();
+        let catalog = open(&db).await.seen_by(map.edge("recommendations", "catalog", Some(0.99)));
+        let errors = || map.report().edges[0].error_rate;
+        catalog.snapshot();
+        assert_eq!(errors(), Some(0.0));
+        catalog.shelf.set_stale(true);
+        catalog.snapshot();
+        assert_eq!(errors(), Some(0.5));
+        catalog.put(vec![change("A", 5)], &patient()).await.expect("is put");
+        assert!(errors().is_some_and(|rate| rate < 0.5), "a call that was answered");
+    });
+}

@@ -3,7 +3,7 @@
 
 use crate::batch::{Part, in_halves};
 use crate::books::{self, Kept};
-use crate::messages::{Fault, Given, Outcome, Place, OrderError, Settle, Settled, Settlement};
+use crate::messages::{Fault, Given, OrderError, Outcome, Place, Settle, Settled, Settlement};
 use crate::operating::Onward;
 use crate::pricing::fault_of;
 use crate::shop::{BATCH_PATIENCE, BatchError, Parts};

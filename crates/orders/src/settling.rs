@@ -3,7 +3,7 @@
 use crate::batch::{Part, in_halves};
 use crate::books;
 use crate::messages::{
-    Asked, Given, Origin, Outcome, OrderError, Settled, Settlement, Step, Waits,
+    Asked, Given, OrderError, Origin, Outcome, Settled, Settlement, Step, Waits,
 };
 use crate::operating::{Onward, operate_batch};
 use crate::placing::outcome_label;

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 /// Length of a slot of the last minute, and their number: with the running one they cover 55 to 60
 /// seconds.
-const SLOT: Duration = Duration::from_secs(5);
+const SLOT_SECONDS: u64 = 5;
 const SLOTS: usize = 12;
 
 /// Length of a slot of the error budget, and their number: thirty days, the usual period of a
 /// service level objective.
-const BUDGET_SLOT: Duration = Duration::from_secs(3600);
+const BUDGET_SLOT_SECONDS: u64 = 3600;
 const BUDGET_SLOTS: usize = 30 * 24;
 
 /// A quantile is at most this share off.
@@ -26,21 +26,25 @@ const SHORTEST_SECONDS: f64 = 1e-7;
 #[derive(Debug)]
 struct Ring<T> {
     slots: Vec<T>,
-    length: Duration,
+    /// Length of a slot. Whole seconds, because this is asked at every call.
+    seconds: u64,
     /// Number of the running slot since the beginning.
     now: u64,
 }
 
 impl<T: Default> Ring<T> {
-    fn new(slots: usize, length: Duration) -> Self {
-        Self { slots: (0..slots).map(|_| T::default()).collect(), length, now: 0 }
+    fn new(slots: usize, seconds: u64) -> Self {
+        let slots = (0..slots).map(|_| T::default()).collect();
+        Self { slots, seconds: seconds.max(1), now: 0 }
     }
 
     /// Clears what is too old at `age`, which is the time since the beginning.
     fn turn(&mut self, age: Duration) {
-        let now = age.as_nanos() / self.length.as_nanos().max(1);
-        let now = u64::try_from(now).unwrap_or(u64::MAX);
+        let now = age.as_secs() / self.seconds;
         let passed = now.saturating_sub(self.now);
+        if passed == 0 {
+            return;
+        }
         let slots = self.slots.len() as u64;
         for step in 1..=passed.min(slots) {
             let index = (self.now + step) % slots;
@@ -48,7 +52,7 @@ impl<T: Default> Ring<T> {
                 *slot = T::default();
             }
         }
-        self.now = self.now.max(now);
+        self.now = now;
     }
 
     /// The running slot.
@@ -59,10 +63,10 @@ impl<T: Default> Ring<T> {
 
     /// How much time the slots cover at `age`.
     fn covered(&self, age: Duration) -> Duration {
-        let full = u32::try_from(self.slots.len().saturating_sub(1)).unwrap_or(u32::MAX);
-        let running = age.as_nanos() % self.length.as_nanos().max(1);
-        let running = Duration::from_nanos(u64::try_from(running).unwrap_or(u64::MAX));
-        age.min(self.length.saturating_mul(full) + running)
+        let full = (self.slots.len() as u64).saturating_sub(1) * self.seconds;
+        let running = Duration::from_secs(age.as_secs() % self.seconds)
+            + Duration::from_nanos(age.subsec_nanos().into());
+        age.min(Duration::from_secs(full) + running)
     }
 }
 
@@ -144,7 +148,10 @@ pub(crate) struct Window {
 
 impl Window {
     pub(crate) fn new() -> Self {
-        Self { minute: Ring::new(SLOTS, SLOT), budget: Ring::new(BUDGET_SLOTS, BUDGET_SLOT) }
+        Self {
+            minute: Ring::new(SLOTS, SLOT_SECONDS),
+            budget: Ring::new(BUDGET_SLOTS, BUDGET_SLOT_SECONDS),
+        }
     }
 
     /// Counts a call that ended at `age`; `took` is unknown for a look into memory.

@@ -15,7 +15,7 @@ const TIP: f64 = 8.0;
 const CHARACTERS_MAX: usize = 38;
 
 const STYLE: &str = "text{font-family:system-ui,'Segoe UI',Helvetica,Arial,sans-serif;\
-    fill:#1d2127}.name{font-size:13.5px;font-weight:600;text-anchor:middle}\
+    fill:#1d2127}.name{font-size:13px;font-weight:600;text-anchor:middle}\
     .state{font-size:10px;text-anchor:middle;fill:#4a4f57}.on{font-size:10.5px}\
     .under{font-size:10px;fill:#4a4f57}.key{font-size:11.5px}";
 
