@@ -49,9 +49,8 @@ pub(super) fn named(expression: &str) -> Named {
                 && !WORDS.contains(&word.to_lowercase().as_str())
                 && !word.starts_with(|c: char| c.is_ascii_digit() || c == '$')
                 && !rest.starts_with('(');
-            let is_function = rest.starts_with('(');
             let follows = rest.starts_with("by ") || rest.starts_with("by(");
-            if is_name && !(follows && !is_function) {
+            if is_name && !follows {
                 let labels = matchers(&mut rest);
                 named.metrics.insert((word, labels));
             }
