@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// A file of the sample that ships with the program.
 fn sample(name: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/orderly/sample");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/replay/sample");
     folder.join(name).display().to_string()
 }
 

@@ -2,7 +2,7 @@
 //! before all that was begun was finished.
 
 use crate::edge::EdgeArgs;
-use crate::{audit_command, bank_command, demo, replay_command, serve};
+use crate::{audit_command, bank_command, bench_command, demo, replay_command, serve};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -35,6 +35,8 @@ enum Command {
     Migrate(StoreArgs),
     /// Replay a file of orders against a server and compare its books with the file.
     Replay(replay_command::ReplayArgs),
+    /// Measure how fast orders go, with everything switched on, and compare the books.
+    Bench(Box<bench_command::BenchArgs>),
     /// Ask a server to compare the books of all its services and of the bank.
     Audit(audit_command::AuditArgs),
 }
@@ -185,6 +187,7 @@ pub fn main() -> ExitCode {
         Some(Command::Bank(args)) => bank_command::run(args),
         Some(Command::Migrate(args)) => serve::migrate(&args),
         Some(Command::Replay(args)) => replay_command::run(args),
+        Some(Command::Bench(args)) => bench_command::run(*args),
         Some(Command::Audit(args)) => audit_command::run(args),
     };
     match result {

@@ -4,13 +4,13 @@
 mod app;
 mod audit_command;
 mod bank_command;
+mod bench_command;
 mod cli;
 mod demo;
 mod edge;
 mod gauges;
 mod keys;
 mod map;
-pub mod replay;
 mod replay_command;
 mod serve;
 mod signals;

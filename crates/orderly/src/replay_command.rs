@@ -2,11 +2,11 @@
 
 use crate::cli::Verdict;
 use crate::keys::ADMIN_KEY_FILE;
-use crate::replay::{
-    DEFAULT_CONNECTIONS, Dataset, Expected, ReplayOptions, StockScale, print, run as replay,
-};
 use anyhow::{Context, Result};
 use clap::Args;
+use replay::{
+    DEFAULT_CONNECTIONS, Dataset, Expected, ReplayOptions, StockScale, print, run as replay,
+};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 

@@ -21,6 +21,9 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("testbed", &["domain", "store"]),
     // A third party: it speaks HTTP to us and shares no more than money and ids.
     ("bank", &["domain"]),
+    // The client side: a shop's files placed through the API; how fast that goes.
+    ("replay", &["domain"]),
+    ("bench", &["replay"]),
     // The log's readers are actors that work on transactions.
     ("broker", &["actors", "domain", "faults", "store", "topology"]),
     ("catalog", &["actors", "domain", "store", "topology"]),
@@ -78,8 +81,9 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("clap", &["orderly"]),
     // Who calls out: to the provider, to its caller's webhook, and the commands that speak to a
     // server.
-    ("reqwest", &["bank", "orderly", "payments"]),
-    ("sqlx", &["store"]),
+    ("reqwest", &["bank", "orderly", "payments", "replay"]),
+    // The bench makes and drops databases and asks the server what it did.
+    ("sqlx", &["bench", "store"]),
     ("tracing-subscriber", &["telemetry"]),
     ("metrics-exporter-prometheus", &["telemetry"]),
 ];

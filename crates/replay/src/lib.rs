@@ -10,21 +10,21 @@
 //! The pure parts are the parsing (`dataset`, `expected`, `scan`), the reading of answers
 //! (`wire`), the sums (`tally`) and the comparisons (`checks`).
 
-mod books;
+pub mod books;
 mod checks;
-mod client;
+pub mod client;
 mod dataset;
 mod drive;
 mod expected;
-mod load;
-mod progress;
+pub mod load;
+pub mod progress;
 mod report;
 mod returns;
 mod sample;
 mod scale;
 mod scan;
 mod tally;
-mod wire;
+pub mod wire;
 
 use std::collections::HashMap;
 use std::sync::Arc;

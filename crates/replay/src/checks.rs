@@ -27,7 +27,8 @@ pub struct Check {
 }
 
 impl Check {
-    pub(super) fn new(
+    /// Compares what must be with what is.
+    pub fn new(
         name: impl Into<String>,
         expected: impl Into<Value>,
         found: impl Into<Value>,
@@ -37,7 +38,7 @@ impl Check {
     }
 
     /// A count that must be 0; `first` are the first few offenders.
-    pub(super) fn none(name: &str, count: usize, first: &[String]) -> Self {
+    pub fn none(name: &str, count: usize, first: &[String]) -> Self {
         let detail = (count > 0 && !first.is_empty()).then(|| first.join("; "));
         Self { detail, ..Self::new(name, 0, count) }
     }

@@ -1,8 +1,8 @@
 use domain::Timestamp;
 
 use super::*;
-use crate::replay::dataset::Order;
-use crate::replay::returns::Unplaced;
+use crate::dataset::Order;
+use crate::returns::Unplaced;
 
 /// Minute `n` of an afternoon.
 fn at(n: u32) -> String {

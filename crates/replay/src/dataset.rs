@@ -159,7 +159,8 @@ impl Source {
 /// Catalogue, opening stock, orders and returns of a replay.
 #[derive(Debug, Clone)]
 pub struct Dataset {
-    pub(super) products: Vec<Product>,
+    /// The catalogue.
+    pub products: Vec<Product>,
     pub(super) stock: Vec<Opening>,
     pub(super) orders: Source,
     pub(super) returns: Option<Source>,

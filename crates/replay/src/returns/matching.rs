@@ -15,7 +15,7 @@ use domain::Timestamp;
 use super::notes::CreditNote;
 use super::report::{Placing, Why};
 use super::sales::{Sales, Sold, Units};
-use crate::replay::dataset::OrderLine;
+use crate::dataset::OrderLine;
 
 /// What comes back to one order with one credit note: one call.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,6 +13,8 @@ use super::wire;
 const MAX_LOST: u32 = 5;
 /// How long one call may wait for an overloaded server, all waits together.
 const MAX_WAITED: Duration = Duration::from_secs(300);
+/// How long an answer is waited for: longer than the server takes at most.
+const CALL_TIMEOUT: Duration = Duration::from_secs(65);
 /// The longest and the shortest wait before a call is repeated.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
@@ -21,7 +23,7 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(1);
 
 /// Why a call has no usable answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ApiError {
+pub enum ApiError {
     /// No answer came, however often the call was repeated.
     #[error("{call}: no answer after {attempts} attempts")]
     Unreachable {
@@ -68,7 +70,7 @@ pub struct Retries {
 }
 
 impl Retries {
-    pub(super) fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.overloaded += other.overloaded;
         self.in_progress += other.in_progress;
         self.deadline += other.deadline;
@@ -77,7 +79,7 @@ impl Retries {
 
     /// Whether an earlier attempt of this call may have had its effect, so that an answer marked
     /// as replayed can be the answer to this very call.
-    pub(super) fn unclear(self) -> bool {
+    pub(crate) fn unclear(self) -> bool {
         self.in_progress + self.deadline + self.connection > 0
     }
 }
@@ -138,20 +140,22 @@ impl Attempts {
 
 /// One call to be made.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Call<'a> {
+pub struct Call<'a> {
     /// Path below the target, for example `/v1/orders`.
-    pub(super) path: &'a str,
+    pub path: &'a str,
     /// Query parameters, not yet encoded.
-    pub(super) query: &'a [(&'a str, &'a str)],
+    pub query: &'a [(&'a str, &'a str)],
     /// With a body the call is a POST, else a GET.
-    pub(super) body: Option<Body<'a>>,
+    pub body: Option<Body<'a>>,
     /// Value of `Idempotency-Key`.
-    pub(super) key: Option<&'a str>,
+    pub key: Option<&'a str>,
+    /// How long the server may take, if not as long as it does by itself.
+    pub patience: Option<Duration>,
 }
 
 /// A request body.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Body<'a> {
+pub enum Body<'a> {
     /// One JSON document.
     Json(&'a [u8]),
     /// JSON documents, one a line.
@@ -160,16 +164,19 @@ pub(super) enum Body<'a> {
 
 /// An answer of the server, of any status.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
     /// `Idempotent-Replayed: true` was set: the answer was given to an earlier call first.
-    pub(super) replayed: bool,
-    pub(super) body: Vec<u8>,
-    pub(super) retries: Retries,
+    pub replayed: bool,
+    /// The whole body.
+    pub body: Vec<u8>,
+    /// How often the call was made again.
+    pub retries: Retries,
 }
 
 /// The REST API of one server.
-pub(super) struct Api {
+pub struct Api {
     http: reqwest::Client,
     base: String,
     api_key: String,
@@ -180,7 +187,7 @@ impl Api {
     ///
     /// # Errors
     /// The target is not a URL, or the TLS set-up of the machine is broken.
-    pub(super) fn new(target: &str, api_key: &str, connections: usize) -> anyhow::Result<Self> {
+    pub fn new(target: &str, api_key: &str, connections: usize) -> anyhow::Result<Self> {
         use anyhow::Context as _;
         let url = reqwest::Url::parse(target)
             .with_context(|| format!("the target `{target}` is not a URL"))?;
@@ -193,7 +200,7 @@ impl Api {
         let mut http = reqwest::Client::builder()
             .pool_max_idle_per_host(connections)
             .connect_timeout(Duration::from_secs(5))
-            .timeout(Duration::from_secs(60))
+            .timeout(CALL_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none());
         if url.scheme() == "http" {
             // Without TLS no certificates are needed, and a bare machine may have none.
@@ -214,7 +221,7 @@ impl Api {
     ///
     /// # Errors
     /// [`ApiError::Unreachable`] when no attempt was answered. Every HTTP status is an answer.
-    pub(super) async fn call(&self, call: Call<'_>) -> Result<Answer, ApiError> {
+    pub async fn call(&self, call: Call<'_>) -> Result<Answer, ApiError> {
         let mut attempts = Attempts::default();
         loop {
             let tried = self.once(call).await;
@@ -265,6 +272,10 @@ impl Api {
         if let Some(key) = call.key {
             request = request.header("Idempotency-Key", key);
         }
+        if let Some(patience) = call.patience {
+            // Whole milliseconds; a longer time than the server grants means what it grants.
+            request = request.header("X-Request-Timeout-Ms", patience.as_millis().to_string());
+        }
         let response = request.send().await?;
         let status = response.status().as_u16();
         let replayed = response.headers().get("Idempotent-Replayed").is_some_and(|v| v == "true");
@@ -277,7 +288,7 @@ impl Api {
     ///
     /// # Errors
     /// As [`Api::call`]; also any status but 200, and a body of another shape.
-    pub(super) async fn read<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, ApiError> {
+    pub async fn read<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, ApiError> {
         let answer = self.call(call).await?;
         if answer.status != 200 {
             return Err(call.refused(&answer));
@@ -289,12 +300,12 @@ impl Api {
 
 impl Call<'_> {
     /// Method and path, for messages.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("{} {}", if self.body.is_some() { "POST" } else { "GET" }, self.path)
     }
 
     /// The error of an answer that should have been a success.
-    pub(super) fn refused(&self, answer: &Answer) -> ApiError {
+    pub(crate) fn refused(&self, answer: &Answer) -> ApiError {
         let body = wire::excerpt(&answer.body);
         ApiError::Refused { call: self.name(), status: answer.status, body }
     }

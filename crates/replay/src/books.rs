@@ -1,81 +1,95 @@
 //! What the server says about its stock and its books, before and after the orders.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::client::{Api, ApiError, Call};
 
+/// How long an audit of a large shop may take: the longest that a server grants.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// The audit check whose figures the replay compares with the file.
 const LEDGER_CHECK: &str = "bank_ledger_matches_payments";
 
 /// Sums of the server's books in one currency, in minor units.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-pub(super) struct Figures {
+pub struct Figures {
     /// Captured according to the bank.
-    pub(super) ledger_captured: i64,
+    pub ledger_captured: i64,
     /// Captured according to the payments.
-    pub(super) payments_captured: i64,
+    pub payments_captured: i64,
     /// Total of the orders that are sold.
-    pub(super) orders_total: i64,
-    /// Given back according to the bank, to the payments and to the orders; not known of a server
-    /// that does not tell.
-    pub(super) ledger_refunded: Option<i64>,
-    pub(super) payments_refunded: Option<i64>,
-    pub(super) orders_refunded: Option<i64>,
+    pub orders_total: i64,
+    /// Given back according to the bank; not known of a server that does not tell.
+    pub ledger_refunded: Option<i64>,
+    /// According to the payments.
+    pub payments_refunded: Option<i64>,
+    /// According to the orders.
+    pub orders_refunded: Option<i64>,
 }
 
 /// The answer of `GET /v1/audit`.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub(super) struct Audit {
-    pub(super) balanced: bool,
+pub struct Audit {
+    /// Whether every check is good.
+    pub balanced: bool,
+    /// What was looked at.
     #[serde(default)]
-    pub(super) checks: Vec<AuditCheck>,
+    pub checks: Vec<AuditCheck>,
 }
 
 /// One check of the audit.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct AuditCheck {
-    pub(super) name: String,
-    pub(super) ok: bool,
+pub struct AuditCheck {
+    /// Name of the check.
+    pub name: String,
+    /// Whether nothing was found.
+    pub ok: bool,
+    /// Sums that the check compares, where it has some.
     #[serde(default)]
-    pub(super) figures: Option<Value>,
+    pub figures: Option<Value>,
 }
 
 impl Audit {
     /// Asks the server.
-    pub(super) async fn read(api: &Api) -> Result<Self, ApiError> {
-        api.read(Call { path: "/v1/audit", ..Call::default() }).await
+    ///
+    /// # Errors
+    /// As [`Api::read`].
+    pub async fn read(api: &Api) -> Result<Self, ApiError> {
+        let call = Call { path: "/v1/audit", patience: Some(PATIENCE), ..Call::default() };
+        api.read(call).await
     }
 
     /// Sums by currency; `None` when the audit has no such figures.
-    pub(super) fn figures(&self) -> Option<BTreeMap<String, Figures>> {
+    pub fn figures(&self) -> Option<BTreeMap<String, Figures>> {
         let check = self.checks.iter().find(|check| check.name == LEDGER_CHECK)?;
         serde_json::from_value(check.figures.clone()?).ok()
     }
 
     /// Whether the bank has given back all that was promised. What is not told needs no patience.
-    pub(super) fn refunds_are_done(&self) -> bool {
+    pub fn refunds_are_done(&self) -> bool {
         let figures = self.figures().unwrap_or_default();
         figures.values().all(|sums| sums.ledger_refunded >= sums.payments_refunded)
     }
 
     /// Names of the checks that failed.
-    pub(super) fn failures(&self) -> Vec<&str> {
+    pub fn failures(&self) -> Vec<&str> {
         self.checks.iter().filter(|check| !check.ok).map(|check| check.name.as_str()).collect()
     }
 }
 
 /// Units of one SKU on the server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-pub(super) struct Level {
+pub struct Level {
     /// In the warehouse, promised to an order or not.
-    pub(super) on_hand: i64,
+    pub on_hand: i64,
     /// Of these, promised to no order.
-    pub(super) available: i64,
+    pub available: i64,
     /// Grows with every change.
-    pub(super) version: i64,
+    pub version: i64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -95,7 +109,10 @@ struct StockPage {
 
 /// Units on the server of the SKUs that `wanted` holds; the others are not kept.
 /// `seen` is called with the rows of each page.
-pub(super) async fn levels<V>(
+///
+/// # Errors
+/// As [`Api::read`].
+pub async fn levels<V>(
     api: &Api,
     wanted: &HashMap<String, V>,
     seen: impl Fn(u64) + Send,

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::dataset::{Opening, Order, Product};
 
 /// The payment method of every customer: a Visa card that is always accepted.
-pub(super) const PAYMENT_METHOD: &str = "pm_card_visa";
+pub const PAYMENT_METHOD: &str = "pm_card_visa";
 
 /// The single-order call takes no more lines; longer orders go through the import call.
-pub(super) const MAX_SINGLE_LINES: usize = 500;
+pub const MAX_SINGLE_LINES: usize = 500;
 
 #[derive(Serialize)]
 struct ProductBody<'a> {
@@ -108,7 +108,10 @@ pub(super) fn customers(refs: &[String]) -> Result<Vec<u8>, serde_json::Error> {
 }
 
 /// The body of `POST /v1/orders`; with a key, one line of `POST /v1/orders:batch`.
-pub(super) fn order(
+///
+/// # Errors
+/// None that can happen: the parts are texts and whole numbers.
+pub fn order(
     order: &Order,
     customer_id: &str,
     batch_key: Option<&str>,

@@ -6,15 +6,13 @@ use super::expected::{Expected, ExpectedError};
 
 const PRODUCTS: Source = Source::Memory {
     name: "sample/products.csv.gz",
-    bytes: include_bytes!("../../sample/products.csv.gz"),
+    bytes: include_bytes!("../sample/products.csv.gz"),
 };
-const STOCK: Source = Source::Memory {
-    name: "sample/stock.csv.gz",
-    bytes: include_bytes!("../../sample/stock.csv.gz"),
-};
+const STOCK: Source =
+    Source::Memory { name: "sample/stock.csv.gz", bytes: include_bytes!("../sample/stock.csv.gz") };
 const ORDERS: Source = Source::Memory {
     name: "sample/orders.ndjson.gz",
-    bytes: include_bytes!("../../sample/orders.ndjson.gz"),
+    bytes: include_bytes!("../sample/orders.ndjson.gz"),
 };
 
 /// The embedded sample: 2,000 grocery baskets, the 9,745 products in them and just enough stock
@@ -31,7 +29,7 @@ pub fn sample() -> Result<Dataset, DatasetError> {
 /// # Errors
 /// The embedded file is damaged, which a test rules out.
 pub fn sample_expected() -> Result<Expected, ExpectedError> {
-    Expected::parse("sample/expected.json", include_bytes!("../../sample/expected.json"))
+    Expected::parse("sample/expected.json", include_bytes!("../sample/expected.json"))
 }
 
 #[cfg(test)]

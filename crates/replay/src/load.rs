@@ -16,7 +16,7 @@ const CHUNK: usize = 1_000;
 
 /// A batch call that did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum LoadError {
+pub enum LoadError {
     /// The call failed as a whole.
     #[error(transparent)]
     Api(#[from] ApiError),
@@ -110,11 +110,10 @@ fn all_good(call: &Call<'_>, answer: &Answer, lines: usize) -> Result<Vec<LineOu
 }
 
 /// Puts the catalogue on the server.
-pub(super) async fn products(
-    api: &Api,
-    products: &[Product],
-    bar: &ProgressBar,
-) -> Result<(), LoadError> {
+///
+/// # Errors
+/// [`LoadError`]: the call failed, or lines were refused.
+pub async fn products(api: &Api, products: &[Product], bar: &ProgressBar) -> Result<(), LoadError> {
     for chunk in products.chunks(CHUNK) {
         let body = wire::products(chunk).map_err(LoadError::Body)?;
         let call =
@@ -128,7 +127,10 @@ pub(super) async fn products(
 /// Books the opening stock. The chunks of a run have keys of their own, so a repeated run adds
 /// nothing. Returns, per SKU, whether an earlier run had booked it already; `before` is the stock
 /// before this call.
-pub(super) async fn stock(
+///
+/// # Errors
+/// [`LoadError`]: the call failed, or lines were refused.
+pub async fn stock(
     api: &Api,
     run_id: &str,
     stock: &[Opening],
@@ -166,7 +168,10 @@ fn is_earlier(booked: &Booked, before: &HashMap<String, Level>) -> bool {
 }
 
 /// Creates the customers, or finds them. Returns their ids by reference.
-pub(super) async fn customers(
+///
+/// # Errors
+/// [`LoadError`]: the call failed, or lines were refused.
+pub async fn customers(
     api: &Api,
     refs: &[String],
     bar: &ProgressBar,
@@ -198,8 +203,13 @@ mod tests {
     use super::super::client::Retries;
     use super::*;
 
-    const CALL: Call<'static> =
-        Call { path: "/v1/x:batch", query: &[], body: Some(Body::Ndjson(b"")), key: None };
+    const CALL: Call<'static> = Call {
+        path: "/v1/x:batch",
+        query: &[],
+        body: Some(Body::Ndjson(b"")),
+        key: None,
+        patience: None,
+    };
 
     fn answer(status: u16, body: &str) -> Answer {
         Answer { status, replayed: false, body: body.into(), retries: Retries::default() }

@@ -6,7 +6,8 @@ const TEMPLATE: &str = "{msg:<10} {bar:32} {human_pos:>9}/{human_len:<9} {per_se
 
 /// A bar for one phase, counting up to `len`. Hidden when not `shown` or when standard error is
 /// not a terminal.
-pub(super) fn bar(name: &'static str, len: u64, shown: bool) -> ProgressBar {
+#[must_use]
+pub fn bar(name: &'static str, len: u64, shown: bool) -> ProgressBar {
     // `stderr()` draws nothing by itself when it is not a terminal.
     let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let style = ProgressStyle::with_template(TEMPLATE);
