@@ -11,6 +11,7 @@
 //! (`http`) and of `/proc` (`cpu`), and the comparisons of `verify`.
 
 mod arrivals;
+mod baseline;
 mod cpu;
 mod database;
 mod drive;
@@ -18,6 +19,7 @@ mod goods;
 mod http;
 mod latency;
 mod options;
+mod pgbench;
 mod report;
 mod request;
 mod run;
@@ -25,6 +27,7 @@ mod stack;
 mod tally;
 mod verify;
 
+pub use baseline::Rival;
 pub use latency::Latency;
 pub use options::{Options, Scenario, ScenarioError, Target};
 pub use report::{Cores, Report, Run, Spread, print};

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::baseline;
 use crate::stack::OwnStack;
 
 /// What is done to the server.
@@ -89,11 +90,21 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// What the bank of an own stack waits before each charge.
     pub bank_delay: Duration,
+    /// Measure the same orders written by SQL alone as well, after each run.
+    pub baseline: bool,
     /// Tell on standard error what is going on.
     pub progress: bool,
 }
 
 impl Options {
+    /// The Postgres server on which an own stack works.
+    pub(crate) fn postgres(&self) -> Option<&str> {
+        match &self.target {
+            Target::Own(own) => own.postgres.as_deref(),
+            Target::Running { .. } => None,
+        }
+    }
+
     /// Whether the options make sense together.
     pub(crate) fn validate(&self) -> anyhow::Result<()> {
         anyhow::ensure!(self.runs >= 1, "there must be at least 1 run");
@@ -110,6 +121,18 @@ impl Options {
             own || self.bank_delay.is_zero(),
             "only the bank of a stack of the bench's own can be told to be slow"
         );
+        if self.baseline {
+            let comparable = match self.scenario {
+                Scenario::Uniform => self.skus == baseline::SKUS && self.lines == 3,
+                Scenario::Hot => self.lines == 3,
+                Scenario::Baskets => false,
+            };
+            anyhow::ensure!(
+                comparable && self.postgres().is_some(),
+                "--baseline sql is for the scenarios uniform (with 5,000 SKUs) and hot, with 3 lines \
+                 an order, on a stack of the bench's own on Postgres"
+            );
+        }
         Ok(())
     }
 }

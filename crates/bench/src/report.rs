@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use replay::Check;
 use serde::Serialize;
 
+use crate::baseline::Rival;
 use crate::latency::Latency;
 
 /// Least, middle and greatest of several runs.
@@ -110,6 +111,8 @@ pub struct Report {
     pub lines_per_second: Spread,
     /// Latencies over all runs, in milliseconds.
     pub latency_ms: BTreeMap<&'static str, Spread>,
+    /// The rivals, where they were asked for.
+    pub baseline: Vec<Rival>,
     /// Whether all runs have books that balance.
     pub ok: bool,
 }
@@ -180,6 +183,17 @@ pub fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
             write!(out, "{:>9.2}", report.latency_ms.get(name).map_or(0.0, of))?;
         }
         writeln!(out)?;
+    }
+    for rival in &report.baseline {
+        let Rival {
+            design, clients, orders_per_second: Spread { min, median, max }, ratio, ..
+        } = rival;
+        writeln!(
+            out,
+            "SQL alone, {design}: {min:.0} / {median:.0} / {max:.0} orders/s at {clients} clients; \
+             ours is {:.2} / {:.2} / {:.2} times that",
+            ratio.min, ratio.median, ratio.max
+        )?;
     }
     for (number, run) in (1..).zip(&report.runs) {
         details(number, run, report.rate.is_some(), out)?;

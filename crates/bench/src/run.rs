@@ -12,6 +12,7 @@ use replay::{Dataset, load, progress};
 use tokio::task::LocalSet;
 
 use crate::arrivals::Arrivals;
+use crate::baseline::Baseline;
 use crate::cpu;
 use crate::drive::Drive;
 use crate::goods::Goods;
@@ -51,7 +52,14 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
 }
 
 async fn all(options: &Options) -> anyhow::Result<Report> {
-    let mut runs = Vec::new();
+    let mut baseline = match options.postgres().filter(|_| options.baseline) {
+        Some(server) => {
+            say(options, "trying how many clients are best for SQL alone");
+            Some(Baseline::prepare(server, options.scenario).await?)
+        }
+        None => None,
+    };
+    let mut runs: Vec<Run> = Vec::new();
     let mut shape = (0, 0.0);
     for number in 1..=options.runs {
         say(options, &format!("run {number} of {}", options.runs));
@@ -59,7 +67,12 @@ async fn all(options: &Options) -> anyhow::Result<Report> {
         say(options, &format!("run {number}: {:.0} orders/s", run.orders_per_second));
         shape = goods;
         runs.push(run);
+        if let Some(baseline) = &mut baseline {
+            say(options, "the same by SQL alone");
+            baseline.run(options.measured).await?;
+        }
     }
+    let ours: Vec<f64> = runs.iter().map(|run| run.orders_per_second).collect();
     let database = match &options.target {
         Target::Running { .. } => "unknown",
         Target::Own(own) if own.postgres.is_some() => "postgres",
@@ -79,6 +92,7 @@ async fn all(options: &Options) -> anyhow::Result<Report> {
         orders_per_second: Spread::default(),
         lines_per_second: Spread::default(),
         latency_ms: BTreeMap::new(),
+        baseline: baseline.map(|baseline| baseline.finish(&ours)).unwrap_or_default(),
         ok: false,
     };
     report.sum_up();

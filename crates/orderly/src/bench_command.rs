@@ -62,9 +62,20 @@ pub(crate) struct BenchArgs {
     /// Milliseconds that the bank of the bench's own stack waits before each charge.
     #[arg(long, default_value_t = 0)]
     bank_delay_ms: u64,
+    /// Measure the same orders written by SQL alone as well (with pgbench, on the same server, after
+    /// each run), and tell how many times as fast we are.
+    #[arg(long, value_enum)]
+    baseline: Option<Rivals>,
     /// Print the result as JSON on the last line.
     #[arg(long)]
     json: bool,
+}
+
+/// With what to compare.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Rivals {
+    /// SQL alone, one order at a time: in two transactions, and in one statement.
+    Sql,
 }
 
 /// Measures.
@@ -109,6 +120,7 @@ fn options(args: BenchArgs) -> Result<Options> {
         seed: args.seed,
         data: args.data,
         bank_delay: Duration::from_millis(args.bank_delay_ms),
+        baseline: args.baseline.is_some(),
         progress: true,
     })
 }
