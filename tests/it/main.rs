@@ -22,6 +22,8 @@ mod bad_input;
 #[cfg(test)]
 mod batches;
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod events;

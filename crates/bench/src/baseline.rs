@@ -20,7 +20,7 @@ const SCHEMA: &str = include_str!("../baseline/schema.sql");
 pub(crate) const SKUS: usize = 5_000;
 /// Numbers of clients of which the best is taken.
 const CLIENTS: [usize; 4] = [4, 8, 16, 32];
-/// How long each number of clients is tried.
+/// How long each number of clients is tried, if a run is not shorter.
 const TRIAL: Duration = Duration::from_secs(3);
 
 /// A way to write an order.
@@ -89,8 +89,13 @@ impl Drop for Script {
 }
 
 impl Baseline {
-    /// Finds pgbench, makes a database on the server, and tries which numbers of clients are best.
-    pub(crate) async fn prepare(server: &str, scenario: Scenario) -> anyhow::Result<Self> {
+    /// Finds pgbench, makes a database on the server, and tries which numbers of clients are best
+    /// for runs of this length.
+    pub(crate) async fn prepare(
+        server: &str,
+        scenario: Scenario,
+        time: Duration,
+    ) -> anyhow::Result<Self> {
         let pgbench = Pgbench::find()?;
         let database = Database::create(server).await?;
         let mut baseline = Self { pgbench, database, rivals: Vec::new() };
@@ -99,7 +104,7 @@ impl Baseline {
             let script = Script::write(text)?;
             let mut tried = BTreeMap::new();
             for clients in CLIENTS {
-                tried.insert(clients, baseline.measure(&script, clients, TRIAL).await?);
+                tried.insert(clients, baseline.measure(&script, clients, time.min(TRIAL)).await?);
             }
             let rival = Rival {
                 design: design.name,

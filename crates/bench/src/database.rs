@@ -64,6 +64,15 @@ impl Drop for Database {
     }
 }
 
+/// Deadlocks that the server has broken in this database.
+pub(crate) async fn deadlocks(database: &Database) -> anyhow::Result<i64> {
+    let mut connection = connect(&database.url()).await?;
+    let counted = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    let row = sqlx::query(counted).fetch_one(&mut connection).await?;
+    connection.close().await?;
+    Ok(row.get(0))
+}
+
 /// Connects.
 pub(crate) async fn connect(url: &str) -> anyhow::Result<PgConnection> {
     // The URL is not repeated: it may hold a password.

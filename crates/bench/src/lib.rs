@@ -7,11 +7,12 @@
 //! with requests that are made beforehand, so that it takes little of the machine it shares with
 //! what it measures; its own share is part of the report.
 //!
-//! Pure are `arrivals`, `goods`, `latency`, `report`, `request`, `tally`, the reading of answers
+//! Pure are `arrivals`, `goods`, `latency`, `plot`, `report`, `request`, `tally`, the reading of answers
 //! (`http`) and of `/proc` (`cpu`), and the comparisons of `verify`.
 
 mod arrivals;
 mod baseline;
+mod counting;
 mod cpu;
 mod database;
 mod drive;
@@ -20,9 +21,14 @@ mod http;
 mod latency;
 mod options;
 mod pgbench;
+mod plot;
+mod preload;
 mod report;
 mod request;
 mod run;
+mod scenarios;
+mod scene;
+mod shop;
 mod stack;
 mod tally;
 mod verify;
@@ -30,6 +36,6 @@ mod verify;
 pub use baseline::Rival;
 pub use latency::Latency;
 pub use options::{Options, Scenario, ScenarioError, Target};
-pub use report::{Cores, Report, Run, Spread, print};
+pub use report::{Cores, Report, Run, Spread, plot, print};
 pub use run::run;
 pub use stack::OwnStack;

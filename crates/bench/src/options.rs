@@ -16,11 +16,39 @@ pub enum Scenario {
     Hot,
     /// The orders of a data set.
     Baskets,
+    /// The whole life of orders: placed, read, listed, shipped, cancelled, refunded.
+    Mixed,
+    /// Three times as many orders as the shop can take.
+    Overload,
+    /// The server dies with many orders in flight and is started again.
+    Restart,
+    /// Many orders wait for a bank that answers after minutes.
+    Inflight,
+    /// Many orders in the tables.
+    Stored,
+    /// From the start of the process to the first order.
+    Start,
+    /// Two servers on one database.
+    TwoNodes,
+    /// What an order costs in statements, rows, bytes of the log and allocations.
+    Counts,
 }
 
 impl Scenario {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 3] = [Self::Uniform, Self::Hot, Self::Baskets];
+    pub const ALL: [Self; 11] = [
+        Self::Uniform,
+        Self::Hot,
+        Self::Baskets,
+        Self::Mixed,
+        Self::Overload,
+        Self::Restart,
+        Self::Inflight,
+        Self::Stored,
+        Self::Start,
+        Self::TwoNodes,
+        Self::Counts,
+    ];
 
     /// Its name on the command line.
     #[must_use]
@@ -29,6 +57,14 @@ impl Scenario {
             Self::Uniform => "uniform",
             Self::Hot => "hot",
             Self::Baskets => "baskets",
+            Self::Mixed => "mixed",
+            Self::Overload => "overload",
+            Self::Restart => "restart",
+            Self::Inflight => "inflight",
+            Self::Stored => "stored",
+            Self::Start => "start",
+            Self::TwoNodes => "two-nodes",
+            Self::Counts => "counts",
         }
     }
 }
@@ -83,6 +119,8 @@ pub struct Options {
     pub skus: usize,
     /// Lines of an order, but for [`Scenario::Baskets`].
     pub lines: usize,
+    /// How many orders are in flight or stored, for the scenarios about that.
+    pub orders: Option<u64>,
     /// Where the choice of SKUs starts.
     pub seed: u64,
     /// Folder of a data set for [`Scenario::Baskets`]: `products.csv`, `stock.csv` and
@@ -121,11 +159,12 @@ impl Options {
             own || self.bank_delay.is_zero(),
             "only the bank of a stack of the bench's own can be told to be slow"
         );
+        self.validate_scenario(own)?;
         if self.baseline {
             let comparable = match self.scenario {
                 Scenario::Uniform => self.skus == baseline::SKUS && self.lines == 3,
                 Scenario::Hot => self.lines == 3,
-                Scenario::Baskets => false,
+                _ => false,
             };
             anyhow::ensure!(
                 comparable && self.postgres().is_some(),
@@ -133,6 +172,34 @@ impl Options {
                  an order, on a stack of the bench's own on Postgres"
             );
         }
+        Ok(())
+    }
+}
+
+impl Options {
+    /// Whether the scenario can be had on this target.
+    fn validate_scenario(&self, own: bool) -> anyhow::Result<()> {
+        use Scenario::{
+            Baskets, Counts, Hot, Inflight, Mixed, Overload, Restart, Start, Stored, TwoNodes,
+        };
+        let (scenario, name) = (self.scenario, self.scenario.name());
+        anyhow::ensure!(
+            own || matches!(scenario, Scenario::Uniform | Hot | Baskets | Mixed | Overload),
+            "the scenario {name} needs a stack of the bench's own"
+        );
+        anyhow::ensure!(
+            self.postgres().is_some() || !matches!(scenario, Stored | TwoNodes),
+            "the scenario {name} needs Postgres: --database-url postgres://…"
+        );
+        anyhow::ensure!(
+            self.postgres().is_none() || scenario != Start,
+            "the scenario start is about the default, which is SQLite: --database-url sqlite"
+        );
+        anyhow::ensure!(
+            self.rate.is_none()
+                || !matches!(scenario, Mixed | Overload | Restart | Inflight | Start | Counts),
+            "the scenario {name} has no rate"
+        );
         Ok(())
     }
 }

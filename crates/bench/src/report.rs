@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::baseline::Rival;
 use crate::latency::Latency;
+use crate::plot::{self, Curve};
 
 /// Least, middle and greatest of several runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -74,12 +75,19 @@ pub struct Run {
     pub cores: Cores,
     /// Memory of the servers at the end, in bytes.
     pub server_memory_bytes: Option<u64>,
+    /// What the scenario found besides, by name.
+    pub figures: BTreeMap<&'static str, f64>,
+    /// Time to the answers of other requests, by kind, in milliseconds.
+    pub kinds_ms: BTreeMap<&'static str, Latency>,
     /// Comparisons of answers and books.
     pub checks: Vec<Check>,
     /// First errors, in words.
     pub errors: Vec<String>,
     /// Whether the books balance.
     pub ok: bool,
+    /// Latency by percentile, to be drawn.
+    #[serde(skip)]
+    pub(crate) curve: Curve,
 }
 
 /// A whole bench.
@@ -142,6 +150,22 @@ impl Report {
             .collect();
         self.ok = self.runs.iter().all(|run| run.ok);
     }
+}
+
+/// Latencies of all runs by percentile, as SVG.
+#[must_use]
+pub fn plot(report: &Report) -> String {
+    let named = (1..).zip(&report.runs).map(|(number, run): (usize, &Run)| Curve {
+        name: format!("run {number}"),
+        points: run.curve.points.clone(),
+    });
+    let Report { scenario, database, .. } = report;
+    let load = match report.rate {
+        Some(rate) => format!("{rate} orders/s due"),
+        None => format!("{} connections", report.connections),
+    };
+    let title = format!("{scenario} on {database}, {load}");
+    plot::svg(&title, &named.collect::<Vec<_>>())
 }
 
 /// Prints the report as a table.
@@ -223,6 +247,13 @@ fn details(number: usize, run: &Run, open: bool, out: &mut impl Write) -> io::Re
     }
     if open {
         writeln!(out, "  sent late by: {}", row(&run.sent_late_ms))?;
+    }
+    for (name, value) in &run.figures {
+        let digits = if value.fract() == 0.0 { 0 } else { 2 };
+        writeln!(out, "  {name}: {value:.digits$}")?;
+    }
+    for (kind, latency) in &run.kinds_ms {
+        writeln!(out, "  {kind}: {}", row(latency))?;
     }
     for check in run.checks.iter().filter(|check| !check.ok) {
         let detail = check.detail.as_deref().unwrap_or_default();

@@ -155,69 +155,102 @@ pub(crate) struct Server {
     pub(crate) process: Process,
     /// Base URL of its API.
     pub(crate) url: String,
+    /// Base URL of its private listener.
+    pub(crate) private: String,
+}
+
+/// A bank that serves.
+struct Bank {
+    process: Process,
+    url: String,
+}
+
+impl Bank {
+    async fn start(program: &Path, folder: &Path) -> anyhow::Result<Self> {
+        let ledger = folder.join("bank.ledger").display().to_string();
+        let arguments = ["bank", "--listen", "127.0.0.1:0", "--ledger", &ledger].map(str::to_owned);
+        let environment = [("ORDERLY_BANK_KEY", BANK_KEY.to_owned())];
+        let mut process = Process::start(program, &arguments, &environment, (folder, "bank"))?;
+        let url = process.announced("the bank serves on ").await?;
+        Ok(Self { process, url })
+    }
 }
 
 /// A shop that serves.
 pub(crate) struct Stack {
     own: OwnStack,
     pub(crate) servers: Vec<Server>,
-    pub(crate) bank: Process,
-    pub(crate) bank_url: String,
+    /// `None`: the one inside the server.
+    bank: Option<Bank>,
     pub(crate) database: Option<Database>,
     pub(crate) api_key: String,
     folder: Folder,
 }
 
 impl Stack {
-    /// Starts a bank and one server on a new database.
-    pub(crate) async fn start(own: &OwnStack) -> anyhow::Result<Self> {
+    /// Starts one server on a new database, and a bank unless that is to be inside the server.
+    pub(crate) async fn start(own: &OwnStack, bank_inside: bool) -> anyhow::Result<Self> {
         let folder = Folder::make(own.folder.as_deref())?;
         let database = match &own.postgres {
             Some(server) => Some(Database::create(server).await?),
             None => None,
         };
-        let ledger = folder.path.join("bank.ledger").display().to_string();
-        let arguments = ["bank", "--listen", "127.0.0.1:0", "--ledger", &ledger].map(str::to_owned);
-        let environment = [("ORDERLY_BANK_KEY", BANK_KEY.to_owned())];
-        let place = (folder.path.as_path(), "bank");
-        let mut bank = Process::start(&own.program, &arguments, &environment, place)?;
-        let bank_url = bank.announced("the bank serves on ").await?;
+        let bank = match bank_inside {
+            true => None,
+            false => Some(Bank::start(&own.program, &folder.path).await?),
+        };
         let api_key = format!("bench_{:016x}{:016x}", rand::random::<u64>(), rand::random::<u64>());
         let own = own.clone();
-        let mut stack =
-            Self { own, servers: Vec::new(), bank, bank_url, database, api_key, folder };
-        stack.add_server().await?;
+        let mut stack = Self { own, servers: Vec::new(), bank, database, api_key, folder };
+        stack.add_server(None).await?;
         Ok(stack)
     }
 
-    /// Starts one more server on the same database.
-    pub(crate) async fn add_server(&mut self) -> anyhow::Result<()> {
+    /// Ends a server at once, as a crash does. Where it listened stays known.
+    pub(crate) fn stop_server(&mut self, place: usize) -> anyhow::Result<()> {
+        self.servers.get_mut(place).context("there is no such server")?.process.kill();
+        Ok(())
+    }
+
+    /// Starts a server again that was stopped, where it listened before.
+    pub(crate) async fn start_again(&mut self, place: usize) -> anyhow::Result<()> {
+        anyhow::ensure!(place < self.servers.len(), "there is no such server");
+        let stopped = self.servers.remove(place);
+        let listen = stopped.url.trim_start_matches("http://").to_owned();
+        self.add_server(Some(&listen)).await?;
+        let started = self.servers.pop().context("no server was started")?;
+        self.servers.insert(place, started);
+        Ok(())
+    }
+
+    /// Starts one more server on the same database, listening there, or on a free port.
+    pub(crate) async fn add_server(&mut self, listen: Option<&str>) -> anyhow::Result<()> {
         let data = self.folder.path.join("data");
+        let listen = listen.unwrap_or("127.0.0.1:0");
         let mut arguments: Vec<String> =
-            ["serve", "--listen", "127.0.0.1:0", "--private-listen", "127.0.0.1:0"]
+            ["serve", "--listen", listen, "--private-listen", "127.0.0.1:0"]
                 .map(str::to_owned)
                 .into();
         arguments.extend(self.own.serve_args.iter().cloned());
         let mut environment = vec![
             ("ORDERLY_DATA_DIR", data.display().to_string()),
             ("ORDERLY_ADMIN_KEY", self.api_key.clone()),
-            ("ORDERLY_PAYMENTS_URL", self.bank_url.clone()),
-            ("ORDERLY_PAYMENTS_KEY", BANK_KEY.to_owned()),
+            // The program itself does not know it; the one of the tests, which counts, does.
+            ("ORDERLY_COUNT_HEAP", "1".to_owned()),
         ];
+        if let Some(bank) = &self.bank {
+            environment.push(("ORDERLY_PAYMENTS_URL", bank.url.clone()));
+            environment.push(("ORDERLY_PAYMENTS_KEY", BANK_KEY.to_owned()));
+        }
         if let Some(database) = &self.database {
             environment.push(("DATABASE_URL", database.url()));
         }
         let place = (self.folder.path.as_path(), "server");
         let mut process = Process::start(&self.own.program, &arguments, &environment, place)?;
         let url = process.announced("orderly serves on ").await?;
-        self.servers.push(Server { process, url });
+        let private = process.announced("metrics and probes on ").await?;
+        self.servers.push(Server { process, url, private });
         Ok(())
-    }
-
-    /// Base URL of the first server.
-    pub(crate) fn url(&self) -> anyhow::Result<&str> {
-        let server = self.servers.first().context("no server runs")?;
-        Ok(&server.url)
     }
 
     /// Time on the cores that all servers have had.
@@ -227,7 +260,12 @@ impl Stack {
 
     /// Time on the cores that the bank has had.
     pub(crate) fn bank_cpu(&self) -> Option<Duration> {
-        cpu::of_process(self.bank.id())
+        cpu::of_process(self.bank.as_ref()?.process.id())
+    }
+
+    /// Base URL of the bank.
+    pub(crate) fn bank_url(&self) -> anyhow::Result<&str> {
+        Ok(&self.bank.as_ref().context("the bank is inside the server")?.url)
     }
 
     /// Time on the cores that the Postgres server has had; SQLite runs within the server.

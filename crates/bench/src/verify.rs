@@ -25,8 +25,20 @@ impl Books {
     pub(crate) async fn read(api: &Api, goods: &Goods) -> anyhow::Result<Self> {
         let wanted: HashMap<String, ()> =
             goods.stock.iter().map(|opening| (opening.sku.clone(), ())).collect();
-        let audit = Audit::read(api).await?;
+        let audit = settled_audit(api).await?;
         Ok(Self { audit, levels: levels(api, &wanted, |_| ()).await? })
+    }
+}
+
+/// The audit, once the bank has given back all that was promised.
+async fn settled_audit(api: &Api) -> anyhow::Result<Audit> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let audit = Audit::read(api).await?;
+        if audit.refunds_are_done() || Instant::now() >= deadline {
+            return Ok(audit);
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
@@ -77,6 +89,8 @@ pub(crate) async fn verify(
         unknown: tally.unknown.len() + pending,
         sold: &tally.sold,
         totals: &tally.totals,
+        refunded: &tally.refunded,
+        operations_failed: tally.operations_failed,
     };
     Ok(checks(goods, before, &after, &told))
 }
@@ -90,6 +104,9 @@ struct Told<'a> {
     unknown: usize,
     sold: &'a [u64],
     totals: &'a [i64],
+    refunded: &'a [i64],
+    /// Later steps of orders of which it is not known whether they were done.
+    operations_failed: u64,
 }
 
 /// All comparisons. Pure.
@@ -99,18 +116,22 @@ fn checks(goods: &Goods, before: &Books, after: &Books, told: &Told<'_>) -> Vec<
     let mut checks = vec![
         Check::new("accepted + refused = sent", told.sent, told.accepted + told.not_accepted),
         Check::new("orders without a clear end", 0, told.unknown),
+        Check::new("other requests that failed", 0, told.operations_failed),
         Check { detail, ..Check::new("the audit balances", true, after.audit.balanced) },
     ];
     let (was, is) = (figures(&before.audit), figures(&after.audit));
-    for (currency, total) in goods.currencies.iter().zip(told.totals) {
-        let mut compare = |name: &str, of: fn(&Figures) -> i64| {
+    for ((currency, total), refunded) in goods.currencies.iter().zip(told.totals).zip(told.refunded)
+    {
+        let mut compare = |name: &str, expected: i64, of: fn(&Figures) -> i64| {
             let amount = |all: &BTreeMap<String, Figures>| all.get(currency).map_or(0, of);
             let found = amount(&is) - amount(&was);
-            checks.push(Check::new(format!("{name}, {currency} minor units"), *total, found));
+            checks.push(Check::new(format!("{name}, {currency} minor units"), expected, found));
         };
-        compare("bank: captured for these orders", |figures| figures.ledger_captured);
-        compare("payments: captured for these orders", |figures| figures.payments_captured);
-        compare("orders: total of these orders", |figures| figures.orders_total);
+        compare("bank: captured for these orders", *total, |sums| sums.ledger_captured);
+        compare("payments: captured for these orders", *total, |sums| sums.payments_captured);
+        compare("orders: total of these orders", *total, |sums| sums.orders_total);
+        compare("bank: given back", *refunded, |sums| sums.ledger_refunded.unwrap_or(0));
+        compare("payments: given back", *refunded, |sums| sums.payments_refunded.unwrap_or(0));
     }
     let mut wrong = Vec::new();
     for (opening, sold) in goods.stock.iter().zip(told.sold) {
@@ -151,8 +172,16 @@ mod tests {
 
     #[test]
     fn books_that_say_what_the_answers_said_are_good() {
-        let told =
-            Told { sent: 3, accepted: 2, not_accepted: 1, unknown: 0, sold: &[2], totals: &[200] };
+        let told = Told {
+            sent: 3,
+            accepted: 2,
+            not_accepted: 1,
+            unknown: 0,
+            sold: &[2],
+            totals: &[200],
+            refunded: &[0],
+            operations_failed: 0,
+        };
         assert_eq!(failed(&books(250, 88, true), &told), [""; 0]);
         let lost = failed(&books(150, 88, true), &told);
         assert_eq!(lost.len(), 3, "{lost:?}");

@@ -11,7 +11,11 @@ use std::time::Duration;
 #[derive(Args, Debug)]
 pub(crate) struct BenchArgs {
     /// What is done: uniform (orders over many SKUs), hot (all orders on one SKU), baskets (the
-    /// orders of a data set).
+    /// orders of a data set), mixed (orders and their later life, and reads), overload (three times
+    /// what the shop can take), restart (the server dies with orders in flight), inflight (many
+    /// orders wait for the bank), stored (many orders in the tables), start (from the start of the
+    /// process to the first order), two-nodes, counts (what an order costs in statements, rows and
+    /// bytes of the log).
     #[arg(long, default_value = "uniform")]
     scenario: Scenario,
     /// Base URL of a server that runs already [default: a whole stack of the bench's own].
@@ -52,6 +56,9 @@ pub(crate) struct BenchArgs {
     /// Lines of an order.
     #[arg(long, default_value_t = 3)]
     lines: usize,
+    /// Orders in flight or stored [default: restart 10,000, inflight 100,000, stored 1,000,000].
+    #[arg(long)]
+    orders: Option<u64>,
     /// Where the choice of SKUs starts.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -66,6 +73,9 @@ pub(crate) struct BenchArgs {
     /// each run), and tell how many times as fast we are.
     #[arg(long, value_enum)]
     baseline: Option<Rivals>,
+    /// Draw latency by percentile into this file, as SVG.
+    #[arg(long)]
+    plot: Option<PathBuf>,
     /// Print the result as JSON on the last line.
     #[arg(long)]
     json: bool,
@@ -80,11 +90,14 @@ enum Rivals {
 
 /// Measures.
 pub(crate) fn run(args: BenchArgs) -> Result<Verdict> {
-    let json = args.json;
+    let (json, plot) = (args.json, args.plot.clone());
     let options = options(args)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(bench::run(options))?;
     bench::print(&report, &mut std::io::stdout().lock())?;
+    if let Some(path) = plot {
+        std::fs::write(&path, bench::plot(&report)).with_context(|| path.display().to_string())?;
+    }
     if json {
         println!("{}", serde_json::to_string(&report)?);
     }
@@ -117,6 +130,7 @@ fn options(args: BenchArgs) -> Result<Options> {
         rate: args.rate,
         skus: args.skus,
         lines: args.lines,
+        orders: args.orders,
         seed: args.seed,
         data: args.data,
         bank_delay: Duration::from_millis(args.bank_delay_ms),
