@@ -18,6 +18,8 @@ static UNPARK_EVENT: Statement = statement!("unpark_event");
 static RELEASE_NEXT_PARKED: Statement = statement!("release_next_parked");
 static JUDGE_PARKED_EVENT: Statement = statement!("judge_parked_event");
 static FIND_DUE: Statement = statement!("find_due");
+static LOG_ENDS: Statement = statement!("log_ends");
+static EVENTS_AHEAD: Statement = statement!("events_ahead");
 static LAG: Statement = statement!("lag");
 static DEAD_LETTERS: Statement = statement!("dead_letters");
 static REDRIVE: Statement = statement!("redrive");
@@ -352,6 +354,26 @@ pub(crate) async fn redrive_oldest(
     let revived = tx.execute(query).await?;
     tx.commit().await?;
     Ok(revived)
+}
+
+/// The last place of each partition of the log; 0 where there is none.
+pub(crate) async fn log_ends(db: &Db) -> Result<Vec<(u8, i64)>, StoreError> {
+    let rows = Rows::new().ints((0..PARTITIONS).map(i64::from));
+    let rows = db.fetch(LOG_ENDS.query().rows(rows)).await?;
+    rows.iter().map(|row| Ok((partition_of(row)?, row.int("seq")?))).collect()
+}
+
+/// How many events come after these places, by partition; of each at most `counted_max`.
+pub(crate) async fn events_ahead(
+    db: &Db,
+    places: &[(u8, i64)],
+    counted_max: i64,
+) -> Result<Vec<(u8, i64)>, StoreError> {
+    let rows = Rows::new()
+        .ints(places.iter().map(|(partition, _)| i64::from(*partition)))
+        .ints(places.iter().map(|(_, seq)| *seq));
+    let rows = db.fetch(EVENTS_AHEAD.query().rows(rows).bind(counted_max)).await?;
+    rows.iter().map(|row| Ok((partition_of(row)?, row.int("events")?))).collect()
 }
 
 fn partition_of(row: &Row) -> Result<u8, StoreError> {

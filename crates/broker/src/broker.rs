@@ -6,12 +6,13 @@ use crate::dispatcher::{Dispatcher, Slot, Wake, own_context};
 use crate::gate::Gate;
 use crate::group::Group;
 use crate::partitions::Partitions;
+use crate::tail::{Following, Tail, TailActor};
 use crate::worker::Worker;
-use crate::{BrokerConfig, Consumer};
+use crate::{BrokerConfig, Consumer, FollowConfig, Follower};
 use actors::{Home, Mailbox, MailboxPolicy, Supervision, Vitals, supervise};
 use domain::{Clock, OrderId, PARTITIONS};
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use store::{Db, StoreError};
 use topology::Edge;
 
@@ -29,6 +30,7 @@ struct Inner {
     dispatcher: Mailbox<Dispatcher>,
     workers: Vec<Mailbox<Worker>>,
     groups: Vec<&'static str>,
+    followers: RwLock<Vec<Arc<Following>>>,
 }
 
 /// Starts a worker pool for each consumer group, spread over `homes`. A group that is new to
@@ -72,7 +74,8 @@ pub async fn start(
         };
         supervise("broker", first, MailboxPolicy::Small, Supervision::STANDARD, build)
     };
-    let inner = Inner { db, clock, gate, dispatcher, workers, groups };
+    let followers = RwLock::default();
+    let inner = Inner { db, clock, gate, dispatcher, workers, groups, followers };
     Ok(Broker { inner: Arc::new(inner), edge: Edge::unseen() })
 }
 
@@ -105,6 +108,24 @@ impl Broker {
         Self { edge, ..self.clone() }
     }
 
+    /// Lets `follower` read the log, from now on and backwards as far as it wants.
+    pub fn follow(&self, follower: Arc<dyn Follower>, home: &Home, config: FollowConfig) {
+        let tail = Arc::new(Tail::new(follower, self.inner.db.clone(), config));
+        let name = format!("broker.follower.{}", tail.name());
+        let build = {
+            let tail = tail.clone();
+            move || TailActor::new(tail.clone())
+        };
+        let mailbox = supervise(&name, home, MailboxPolicy::Small, Supervision::STANDARD, build);
+        let following = Arc::new(Following { tail, mailbox });
+        let mut followers = self.inner.followers.write().unwrap_or_else(PoisonError::into_inner);
+        followers.push(following);
+    }
+
+    fn followers(&self) -> Vec<Arc<Following>> {
+        self.inner.followers.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Says that events were committed in these partitions. It never blocks, and many calls are
     /// one message. An order's partition is [`OrderId::partition`].
     pub fn wake(&self, partitions: impl IntoIterator<Item = u8>) {
@@ -115,6 +136,8 @@ impl Broker {
         if self.inner.gate.announce(partitions) {
             self.inner.dispatcher.deliver(Wake, &own_context());
         }
+        let followers = self.inner.followers.read().unwrap_or_else(PoisonError::into_inner);
+        followers.iter().for_each(|following| following.wake(partitions));
     }
 
     /// How far each group is behind, by name. It counts the events that are still to come, so it
@@ -129,14 +152,23 @@ impl Broker {
         Ok(lag)
     }
 
-    /// Whether every group has passed every event. Parked events count as passed.
+    /// Whether every group has passed every event, and every follower of this node. Parked events
+    /// count as passed.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub async fn caught_up(&self) -> Result<bool, StoreError> {
         let due = books::find_due(&self.inner.db, self.inner.clock.now()).await?;
-        let groups = self.inner.groups.iter();
-        Ok(groups.filter_map(|name| due.get(*name)).all(|work| work.events.is_empty()))
+        let mut groups = self.inner.groups.iter().filter_map(|name| due.get(*name));
+        if !groups.all(|work| work.events.is_empty()) {
+            return Ok(false);
+        }
+        for following in self.followers() {
+            if !following.tail.caught_up().await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The oldest dead letters after `after`, at most `limit`.
@@ -180,13 +212,19 @@ impl Broker {
     /// in the log for the next start.
     pub async fn drain(&self) {
         self.inner.gate.stop();
+        let followers = self.followers();
+        followers.iter().for_each(|following| following.tail.gate.stop());
+        for following in &followers {
+            following.mailbox.drain().await;
+        }
         self.inner.dispatcher.drain().await;
         for worker in &self.inner.workers {
             worker.drain().await;
         }
     }
 
-    /// What can be seen of the dispatcher and of each worker.
+    /// What can be seen of the dispatcher and of each worker. Followers are left out: a node without
+    /// their hints serves on, so it is ready without them.
     #[must_use]
     pub fn vitals(&self) -> Vec<Arc<Vitals>> {
         let workers = self.inner.workers.iter().map(Mailbox::vitals);

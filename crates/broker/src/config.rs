@@ -29,6 +29,37 @@ pub struct BrokerConfig {
     pub jitter: fn() -> f64,
 }
 
+/// How a [`crate::Follower`] reads the log. [`FollowConfig::default`] is what the product runs with:
+/// it takes its time, because nobody waits for a follower and everybody shares the database with it.
+#[derive(Clone, Debug)]
+pub struct FollowConfig {
+    /// Events of one partition that are read at once.
+    pub page: i64,
+    /// How often to look for events of other nodes.
+    pub poll: Duration,
+    /// Pause after a look that left nothing, so that the next look finds more at once.
+    pub gather: Duration,
+    /// Wait after the first failure of the database; it doubles with each further one.
+    pub trouble_base: Duration,
+    /// Longest wait after a failure of the database.
+    pub trouble_max: Duration,
+    /// The source of randomness that spreads waits: a number in `0.0..1.0`.
+    pub jitter: fn() -> f64,
+}
+
+impl Default for FollowConfig {
+    fn default() -> Self {
+        Self {
+            page: 128,
+            poll: Duration::from_secs(1),
+            gather: Duration::from_millis(500),
+            trouble_base: Duration::from_millis(100),
+            trouble_max: Duration::from_secs(5),
+            jitter: rand::random::<f64>,
+        }
+    }
+}
+
 impl Default for BrokerConfig {
     fn default() -> Self {
         Self {

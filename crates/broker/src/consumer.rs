@@ -1,7 +1,7 @@
 //! What a consumer group does with events.
 
 use async_trait::async_trait;
-use store::outbox::Logged;
+use store::outbox::{Kinds, Logged};
 use store::{StoreError, Tx};
 
 /// A consumer group: what it is called, and what it does with events.
@@ -9,6 +9,12 @@ use store::{StoreError, Tx};
 pub trait Consumer: Send + Sync + 'static {
     /// The group's name. Its positions are kept under it, so it may never change.
     fn name(&self) -> &'static str;
+
+    /// The kinds of events whose data the group needs; `None`: all. The others come without their
+    /// data, because they move the position too, and the group passes over them.
+    fn kinds(&self) -> Option<Kinds> {
+        None
+    }
 
     /// Applies `events` on `tx` and gives it back. Whatever it writes there commits together with
     /// the group's position. Events of one order come in order; events of several partitions may

@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use metrics::{counter, histogram};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use store::outbox::{self, Logged};
+use store::outbox::{self, Logged, Page};
 use store::{Db, StoreError, Tx};
 
 /// Most retries of parked events of one partition in one pass, so that they do not hold up what
@@ -134,7 +134,8 @@ impl Group {
                 more = more.or(Partitions::one(partition));
                 continue;
             }
-            let read = outbox::read(&mut tx, partition, position.seq, attempt.limit).await?;
+            let page = Page { partition, from: position.seq, limit: attempt.limit };
+            let read = self.read(&mut tx, page).await?;
             if i64::try_from(read.len()).is_ok_and(|count| count >= attempt.limit) {
                 more = more.or(Partitions::one(partition));
             }
@@ -161,6 +162,14 @@ impl Group {
                 cause,
             }),
             Err(Failure::Database(error)) => Err(error),
+        }
+    }
+
+    /// The next events, with the data that the group wants.
+    async fn read(&self, tx: &mut Tx, page: Page) -> Result<Vec<Logged>, StoreError> {
+        match self.consumer.kinds() {
+            Some(kinds) => outbox::read_wanted(tx, page, kinds).await,
+            None => outbox::read(tx, page.partition, page.from, page.limit).await,
         }
     }
 

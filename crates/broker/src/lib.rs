@@ -15,6 +15,9 @@
 //! other nodes and parked events whose time has come. Both only say *where to look*; what is there
 //! is in the database alone, so a lost call costs time and never an event.
 //!
+//! A [`Follower`] needs no exactness: each node reads the log for it, keeps its positions in memory
+//! and tells it of everything once more after a start ([`Broker::follow`]).
+//!
 //! **Invariant:** nothing here knows what an event means.
 
 mod books;
@@ -23,18 +26,21 @@ mod claims;
 mod config;
 mod consumer;
 mod dispatcher;
+mod follower;
 mod gate;
 mod group;
 mod parked;
 mod partitions;
 mod plan;
+mod tail;
 mod watched;
 mod worker;
 
 pub use books::{DeadLetter, DeadLetterPlace, Lag};
 pub use broker::{Broker, start};
-pub use config::BrokerConfig;
+pub use config::{BrokerConfig, FollowConfig};
 pub use consumer::{ConsumeError, Consumer};
+pub use follower::{Follower, Informed, NotTaken};
 pub use watched::WatchedConsumer;
 
 #[cfg(test)]

@@ -8,10 +8,19 @@ use domain::{OrderEvent, OrderId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::Tx;
-use store::outbox::Logged;
+use store::outbox::{Kinds, Logged};
 
 /// Name of the group.
 pub const CONSUMER: &str = "shipping";
+
+/// What a shipment follows from.
+const KINDS: Kinds = &[
+    "order.confirmed",
+    "order.shipped",
+    "order.delivered",
+    "order.cancelled",
+    "order.remainder_cancelled",
+];
 
 /// The group, for [`broker::start`].
 #[must_use]
@@ -34,6 +43,10 @@ pub(crate) struct Prepared {
 impl Consumer for ShippingConsumer {
     fn name(&self) -> &'static str {
         CONSUMER
+    }
+
+    fn kinds(&self) -> Option<Kinds> {
+        Some(KINDS)
     }
 
     async fn apply(&self, mut tx: Tx, events: &[Logged]) -> Result<Tx, ConsumeError> {

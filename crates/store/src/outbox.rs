@@ -5,12 +5,14 @@
 //! reader that has seen `seq = n` can ask for `seq > n` and will never miss an event that was
 //! written earlier but committed later. No event is touched again after it was written.
 
-use crate::{Db, Row, Rows, Statement, StoreError, Tx, statement};
+use crate::{Db, Query, Row, Rows, Statement, StoreError, Tx, statement};
 use domain::{EventId, OrderEvent, OrderId, Recorded, Timestamp};
 use uuid::Uuid;
 
 static APPEND: Statement = statement!("append_events");
 static READ: Statement = statement!("read_events");
+static READ_WANTED: Statement = statement!("read_wanted_events");
+static READ_EARLIER: Statement = statement!("read_earlier_events");
 static HISTORY: Statement = statement!("order_history");
 static HISTORY_AFTER: Statement = statement!("order_history_after");
 static ENDS: Statement = statement!("event_ends");
@@ -39,7 +41,7 @@ pub struct Logged {
     pub cause: String,
     /// The trace of the request that caused it.
     pub trace_id: String,
-    /// Its data as JSON text.
+    /// Its data as JSON text; empty if it was read for somebody who does not want its kind.
     pub data: String,
 }
 
@@ -66,7 +68,7 @@ impl Logged {
             actor: row.text("actor")?,
             cause: row.text("cause")?,
             trace_id: row.text("trace_id")?,
-            data: row.text("data")?,
+            data: row.opt_text("data")?.unwrap_or_default(),
         })
     }
 }
@@ -105,6 +107,52 @@ pub async fn append(tx: &mut Tx, events: &[Recorded]) -> Result<(), StoreError> 
     tx.execute(APPEND.query().rows(rows)).await.map(drop)
 }
 
+/// Kinds of events, such as `order.placed`: those whose data somebody wants to have.
+pub type Kinds = &'static [&'static str];
+
+/// Where to read on in a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The partition.
+    pub partition: u8,
+    /// The place that was read last.
+    pub from: i64,
+    /// Most events.
+    pub limit: i64,
+}
+
+impl Page {
+    fn of(self, statement: &'static Statement, kinds: Kinds) -> Query {
+        let kinds = Rows::new().texts(kinds.iter().map(|kind| (*kind).to_owned()));
+        let query = statement.query().rows(kinds).bind(i64::from(self.partition));
+        query.bind(self.from).bind(self.limit)
+    }
+}
+
+/// Like [`read`], for somebody who wants the data of `kinds` alone: the others come without.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn read_wanted(tx: &mut Tx, page: Page, kinds: Kinds) -> Result<Vec<Logged>, StoreError> {
+    logged(tx.fetch(page.of(&READ_WANTED, kinds)).await?)
+}
+
+/// Like [`read_wanted`], outside any transaction.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn follow(db: &Db, page: Page, kinds: Kinds) -> Result<Vec<Logged>, StoreError> {
+    logged(db.fetch(page.of(&READ_WANTED, kinds)).await?)
+}
+
+/// Like [`follow`], backwards: the events before [`Page::from`], the latest first.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn look_back(db: &Db, page: Page, kinds: Kinds) -> Result<Vec<Logged>, StoreError> {
+    db.fetch(page.of(&READ_EARLIER, kinds)).await?.iter().map(Logged::from_row).collect()
+}
+
 /// The next events of a partition after place `after`, at most `limit`, in order.
 ///
 /// # Errors
@@ -116,7 +164,10 @@ pub async fn read(
     limit: i64,
 ) -> Result<Vec<Logged>, StoreError> {
     let query = READ.query().bind(i64::from(partition)).bind(after).bind(limit);
-    let mut rows = tx.fetch(query).await?;
+    logged(tx.fetch(query).await?)
+}
+
+fn logged(mut rows: Vec<Row>) -> Result<Vec<Logged>, StoreError> {
     if rows.len() > 1 && faults::planted("log-reader-skips-an-event") {
         rows.remove(0);
     }
