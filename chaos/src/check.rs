@@ -11,8 +11,8 @@ mod stock;
 mod tests;
 
 pub use facts::{
-    AdjustmentRow, BasketRow, EventRow, Facts, LineRow, OrderRow, ParkedRow, PaymentRow,
-    ReplayFact, ReservationRow, ShipmentRow, StockRow,
+    AdjustmentRow, EventRow, Facts, LineRow, OrderRow, ParkedRow, PaymentRow, ReplayFact,
+    ReservationRow, ShipmentRow, StockRow,
 };
 pub use gather::{Unsettled, gather_database, unsettled};
 

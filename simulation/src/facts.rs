@@ -36,7 +36,6 @@ static PAYMENTS: Statement = sqlite(
 static ANSWERS: Statement = sqlite("facts_answers", "SELECT key, status FROM answer ORDER BY key");
 static SHIPMENTS: Statement =
     sqlite("facts_shipments", "SELECT order_id, status FROM shipment ORDER BY order_id");
-static BASKETS: Statement = sqlite("facts_baskets", "SELECT id FROM basket ORDER BY id");
 static POSITIONS: Statement = sqlite(
     "facts_positions",
     "SELECT consumer, partition, seq FROM consumer_position ORDER BY consumer, partition",
@@ -150,8 +149,8 @@ pub struct Facts {
     pub answers: BTreeMap<String, i64>,
     /// Orders with a shipment, and where it stands.
     pub shipments: BTreeMap<Uuid, String>,
-    /// Baskets, by the place of their event.
-    pub baskets: Vec<i64>,
+    /// Confirmed orders that each node has in memory, to tell what is bought together.
+    pub counted: Vec<usize>,
     /// How far each group came: consumer, partition, place.
     pub positions: Vec<(String, i64, i64)>,
     /// Events that wait.
@@ -260,7 +259,7 @@ impl Facts {
             payments: rows(db, &PAYMENTS, payment).await?,
             answers: rows(db, &ANSWERS, answer).await?.into_iter().collect(),
             shipments: rows(db, &SHIPMENTS, shipment).await?.into_iter().collect(),
-            baskets: rows(db, &BASKETS, |row| row.int("id")).await?,
+            counted: world.counted(),
             positions: rows(db, &POSITIONS, position).await?,
             parked: waiting.iter().map(|waits| waits.0).sum(),
             operations: waiting.iter().map(|waits| waits.1).sum(),
@@ -287,6 +286,10 @@ impl Facts {
         }
         if self.parked > 0 {
             return Some(format!("{} events are parked", self.parked));
+        }
+        let confirmed = self.events.iter().filter(|event| event.kind == "order.confirmed").count();
+        if self.counted.iter().any(|counted| *counted != confirmed) {
+            return Some(format!("the nodes counted {:?} of {confirmed} orders", self.counted));
         }
         let kept = self.orders.iter().filter(|order| order.has_ended()).find(|order| {
             let id = order.id.to_string();

@@ -4,12 +4,12 @@ use crate::nature::{SimulatedClock, SimulatedIds};
 use crate::node::Knock;
 use crate::world::World;
 use actors::{BatchLimits, Home};
-use broker::{BrokerConfig, Consumer};
+use broker::{BrokerConfig, Consumer, FollowConfig};
 use domain::Sku;
 use gateway::GatewayConfig;
 use gateway::{InProcess, Probes, Readiness, Services, render_life_answer, render_order_answer};
 use orders::{OrdersConfig, Parts};
-use recommendations::Recommendations;
+use recommendations::{Recommendations, RecommendationsConfig};
 use std::error::Error;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -65,9 +65,10 @@ async fn open(world: &Rc<World>, node: usize, start: u64) -> Result<InProcess, B
     let known = catalog.clone();
     let is_active =
         move |sku: &Sku| known.snapshot().get(sku.as_str()).is_some_and(|product| product.active);
-    let recommendations = Recommendations::new(db.clone(), Arc::new(is_active));
-    let consumers: Vec<Arc<dyn Consumer>> =
-        vec![shipping::consumer(), recommendations::consumer(), world.observer()];
+    let recommendations =
+        Recommendations::new(Arc::new(is_active), RecommendationsConfig::default());
+    world.knows_of(node, recommendations.clone());
+    let consumers: Vec<Arc<dyn Consumer>> = vec![shipping::consumer(), world.observer()];
     let homes = [here];
     let broker = BrokerConfig {
         poll: Duration::from_millis(500),
@@ -76,6 +77,8 @@ async fn open(world: &Rc<World>, node: usize, start: u64) -> Result<InProcess, B
         ..BrokerConfig::default()
     };
     let broker = broker::start(db.clone(), clock.clone(), consumers, &homes, broker).await?;
+    let follow = FollowConfig { jitter: || 0.5, ..FollowConfig::default() };
+    broker.follow(recommendations.follower(), &Home::Here, follow);
     let waker = broker.clone();
     let parts = Parts {
         db: db.clone(),

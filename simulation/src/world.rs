@@ -9,6 +9,7 @@ use crate::rng::Rng;
 use crate::trace::Trace;
 use broker::Consumer;
 use domain::Clock;
+use recommendations::Recommendations;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -77,6 +78,8 @@ pub struct World {
     deadly: RefCell<Vec<(&'static str, u64)>>,
     passed: RefCell<BTreeMap<&'static str, u64>>,
     forgeries: RefCell<Vec<String>>,
+    /// What each node knows of what is bought together, since its last start.
+    recommendations: RefCell<BTreeMap<usize, Recommendations>>,
     doors: RefCell<Option<Doors>>,
     _folder: Folder,
 }
@@ -119,6 +122,7 @@ impl World {
             over: Cell::new(false),
             passed: RefCell::default(),
             forgeries: RefCell::default(),
+            recommendations: RefCell::default(),
             doors: RefCell::new(Some(doors)),
             _folder: folder,
         };
@@ -182,6 +186,17 @@ impl World {
     #[must_use]
     pub fn seconds(&self) -> i64 {
         SimulatedClock::new(self.start, 0).now().micros().div_euclid(1_000_000)
+    }
+
+    /// A node has started, with this memory of what is bought together.
+    pub(crate) fn knows_of(&self, node: usize, recommendations: Recommendations) {
+        self.recommendations.borrow_mut().insert(node, recommendations);
+    }
+
+    /// How many orders each node has counted since its last start.
+    #[must_use]
+    pub fn counted(&self) -> Vec<usize> {
+        self.recommendations.borrow().values().map(Recommendations::orders_counted).collect()
     }
 
     /// The shop took an event that the bank had not signed.

@@ -27,6 +27,7 @@ const GUARDED: &[(&str, &str)] = &[
     ("POST", "/v1/customers"),
     ("GET", "/v1/customers"),
     ("GET", "/v1/customers/{id}"),
+    ("GET", "/v1/customers/{id}/recommendations"),
     ("POST", "/v1/customers:batch"),
     ("GET", "/v1/payments/{id}"),
     ("GET", "/v1/audit"),

@@ -15,6 +15,7 @@ const ROUTES: &[&str] = &[
     "GET /v1/audit",
     "GET /v1/customers",
     "GET /v1/customers/{id}",
+    "GET /v1/customers/{id}/recommendations",
     "GET /v1/dead-letters",
     "GET /v1/orders",
     "GET /v1/orders/{id}",

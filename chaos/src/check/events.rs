@@ -3,7 +3,7 @@
 use super::facts::{EventRow, Facts};
 use super::{Check, by_order};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     vec![no_gaps(facts), effects_once(facts), effects_in_order(facts), histories_are_paths(facts)]
@@ -43,10 +43,6 @@ fn effects_once(facts: &Facts) -> Check {
     for shipment in &facts.shipments {
         shipments.entry(&shipment.order_id).or_default().push(shipment);
     }
-    let mut baskets: HashMap<i64, Vec<_>> = HashMap::new();
-    for basket in &facts.baskets {
-        baskets.entry(basket.id).or_default().push(basket);
-    }
     for event in confirmed {
         let wanted = units_of(&event.data);
         let found = shipments.remove(event.order_id.as_str()).unwrap_or_default();
@@ -56,21 +52,9 @@ fn effects_once(facts: &Facts) -> Check {
         check.look(found.len() == 1 && right, || {
             format!("order {} was confirmed with {wanted:?}, to ship: {found:?}", event.order_id)
         });
-        let skus: BTreeSet<&str> = wanted.keys().copied().collect();
-        let found = baskets.remove(&event.seq).unwrap_or_default();
-        let right = found.iter().all(|basket| {
-            basket.skus.iter().map(String::as_str).eq(skus.iter().copied())
-                && usize::try_from(basket.items) == Ok(skus.len())
-        });
-        check.look(found.len() == 1 && right, || {
-            format!("the basket of order {} holds {skus:?}, kept: {found:?}", event.order_id)
-        });
     }
     for order in shipments.keys() {
         check.look(false, || format!("a shipment of {order}, which was not confirmed"));
-    }
-    for seq in baskets.keys() {
-        check.look(false, || format!("a basket of event {seq}, which is no confirmation"));
     }
     check
 }

@@ -26,8 +26,6 @@ pub struct Facts {
     pub adjustments: Vec<AdjustmentRow>,
     /// Effects of the group `shipping`.
     pub shipments: Vec<ShipmentRow>,
-    /// Effects of the group `recommendations`.
-    pub baskets: Vec<BasketRow>,
     /// Events that a group has set aside.
     pub parked: Vec<ParkedRow>,
     /// The bank.
@@ -190,17 +188,6 @@ pub struct ShipmentRow {
     pub status: String,
     /// Units per SKU.
     pub units: Vec<(String, i64)>,
-}
-
-/// A row of `basket` with its items.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BasketRow {
-    /// `seq` of the event that made it.
-    pub id: i64,
-    /// What is in it.
-    pub skus: Vec<String>,
-    /// Rows of `basket_item` that name it.
-    pub items: i64,
 }
 
 /// A row of `parked_event`.

@@ -23,10 +23,6 @@ const ADJUSTMENTS: &str = "SELECT reason, sku, delta FROM stock_adjustment";
 
 const SHIPMENTS: &str = "SELECT * FROM shipment";
 
-const BASKETS: &str = "SELECT id, skus,
-        (SELECT count(*) FROM basket_item AS i WHERE i.basket_id = basket.id) AS items
-    FROM basket";
-
 const PARKED: &str = "SELECT * FROM parked_event";
 
 /// Sessions that hold a transaction open and do nothing. Those of the harness have a name.
@@ -50,7 +46,6 @@ pub async fn gather_database(url: &str, facts: &mut Facts) -> Result<()> {
     facts.reservations = rows(&mut connection, RESERVATIONS).await?;
     facts.adjustments = rows(&mut connection, ADJUSTMENTS).await?;
     facts.shipments = rows(&mut connection, SHIPMENTS).await?;
-    facts.baskets = rows(&mut connection, BASKETS).await?;
     facts.parked = rows(&mut connection, PARKED).await?;
     sqlx::raw_sql("COMMIT").execute(&mut connection).await?;
     let idle: i64 = sqlx::query(IDLE).fetch_one(&mut connection).await?.get(0);

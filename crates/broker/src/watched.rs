@@ -3,7 +3,7 @@
 use crate::{ConsumeError, Consumer};
 use async_trait::async_trait;
 use std::sync::Arc;
-use store::outbox::Logged;
+use store::outbox::{Kinds, Logged};
 use store::{StoreError, Tx};
 use topology::{Edge, Failure};
 
@@ -35,6 +35,10 @@ impl Failure for ConsumeError {
 impl Consumer for WatchedConsumer {
     fn name(&self) -> &'static str {
         self.inner.name()
+    }
+
+    fn kinds(&self) -> Option<Kinds> {
+        self.inner.kinds()
     }
 
     async fn apply(&self, tx: Tx, events: &[Logged]) -> Result<Tx, ConsumeError> {

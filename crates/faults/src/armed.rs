@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// the n-th time it comes by.
 pub const CRASH_AT: &str = "ORDERLY_CRASH_AT";
 
-/// Environment variable that names the actor that panics: `name`, or `name:n` at its n-th message.
+/// Environment variable that names the actor that panics: `name`, or `name:n` at its n-th message,
+/// or `name:*` at every one.
 pub const PANIC_IN: &str = "ORDERLY_PANIC_IN";
 
 /// Environment variable that names the bug that is planted.
@@ -29,6 +30,7 @@ thread_local! {
 
 static CRASH: OnceLock<Option<(String, u64)>> = OnceLock::new();
 static PANIC: OnceLock<Option<(String, u64)>> = OnceLock::new();
+static ALWAYS: OnceLock<Option<String>> = OnceLock::new();
 static TAKEN: AtomicU64 = AtomicU64::new(0);
 static PASSED: AtomicU64 = AtomicU64::new(0);
 static BUG: OnceLock<Option<String>> = OnceLock::new();
@@ -85,7 +87,12 @@ pub async fn point(name: &'static str) {
 
 /// The moment before an actor takes a message: it panics, if that was asked for, once.
 pub fn panic_point(actor: &str) {
-    let asked = PANIC.get_or_init(|| std::env::var(PANIC_IN).ok().and_then(|text| parse(&text)));
+    let text = || std::env::var(PANIC_IN).ok();
+    let always = ALWAYS.get_or_init(|| text()?.strip_suffix(":*").map(str::to_owned));
+    if always.as_deref() == Some(actor) {
+        std::panic::panic_any(format!("{actor} was asked to panic every time"));
+    }
+    let asked = PANIC.get_or_init(|| text().and_then(|text| parse(&text)));
     if let Some((wanted, nth)) = asked
         && wanted == actor
         && TAKEN.fetch_add(1, Ordering::SeqCst) + 1 == *nth

@@ -193,6 +193,14 @@ impl Caller {
         Ok(remember())
     }
 
+    /// Whether the database is away, so that what memory tells may be old. The answer then says so.
+    pub(crate) fn must_remember(&self, request: &HttpRequest) -> bool {
+        if self.only_memory {
+            request.extensions_mut().insert(FromMemory);
+        }
+        self.only_memory
+    }
+
     /// Runs a write in a task of its own, which goes on when the client leaves (rule D16).
     ///
     /// # Errors

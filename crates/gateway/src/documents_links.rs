@@ -86,6 +86,7 @@ const LINKS: &[(&str, &str, &[Lead])] = &[
         &[("list_stock_locations", "cursor", "$response.body#/next_cursor")],
     ),
     ("create_customer", "200", &[("get_customer", "id", "$response.body#/id")]),
+    ("get_customer", "200", &[("recommend_to_customer", "id", "$response.body#/id")]),
     (
         "create_customer",
         "201",

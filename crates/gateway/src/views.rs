@@ -10,7 +10,7 @@ mod stock;
 mod topology;
 
 pub(crate) use customers::CustomerView;
-pub(crate) use goods::{ProductView, RecommendationList, RecommendationView, StockView};
+pub(crate) use goods::{ProductView, RecommendationList, StockView};
 pub(crate) use operations::{Audit, DeadLetterView, KeyView, MadeKeyView, Redriven};
 pub(crate) use orders::{EventList, EventView, OrderView};
 pub(crate) use payments::{Nothing, PaymentView, ProviderEvent};

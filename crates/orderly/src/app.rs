@@ -8,7 +8,7 @@ use crate::watch::Watch;
 use actix::Arbiter;
 use actors::{BatchLimits, Health, Home, SystemClock, SystemIds, Vitals};
 use anyhow::{Context, Result};
-use broker::{Broker, BrokerConfig, Consumer};
+use broker::{Broker, BrokerConfig, Consumer, FollowConfig};
 use catalog::Catalog;
 use domain::{Clock, IdSource, Sku};
 use gateway::{Probes, Readiness, RunningGateway, Services};
@@ -165,7 +165,7 @@ impl Shop {
             map.bank(provider),
             &ground.home(1),
         );
-        let (recommendations, broker) = start_broker(ground, &catalog).await?;
+        let (recommendations, broker) = start_broker(args, ground, &catalog).await?;
         let waker = broker.clone();
         let parts = Parts {
             db: db.clone(),
@@ -204,19 +204,22 @@ impl Shop {
     }
 }
 
-async fn start_broker(ground: &Ground, catalog: &Catalog) -> Result<(Recommendations, Broker)> {
+async fn start_broker(
+    args: &ServeArgs,
+    ground: &Ground,
+    catalog: &Catalog,
+) -> Result<(Recommendations, Broker)> {
     let Ground { db, clock, map, .. } = ground;
     let known = catalog.seen_by(map.edge("recommendations", "catalog"));
     let is_active =
         move |sku: &Sku| known.snapshot().get(sku.as_str()).is_some_and(|product| product.active);
-    let recommendations =
-        Recommendations::new(map.store(db, "recommendations"), Arc::new(is_active));
-    let consumers: Vec<Arc<dyn Consumer>> =
-        vec![map.consumer(shipping::consumer()), map.consumer(recommendations::consumer())];
+    let recommendations = Recommendations::new(Arc::new(is_active), args.recommendations.config());
+    let consumers: Vec<Arc<dyn Consumer>> = vec![map.consumer(shipping::consumer())];
     let homes: Vec<_> = ground.arbiters.iter().map(|a| a.handle().into()).collect();
     let config = BrokerConfig::default();
     let db = map.store(db, "broker");
     let broker = broker::start(db, clock.clone(), consumers, &homes, config).await?;
+    broker.follow(recommendations.follower(), &ground.home(1), FollowConfig::default());
     Ok((recommendations, broker))
 }
 

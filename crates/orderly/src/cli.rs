@@ -2,6 +2,7 @@
 //! before all that was begun was finished.
 
 use crate::edge::EdgeArgs;
+use crate::recommendation_args::RecommendationArgs;
 use crate::{audit_command, bank_command, bench_command, demo, replay_command, serve};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -146,6 +147,8 @@ pub(crate) struct ServeArgs {
     pub(crate) audit_every_secs: u64,
     #[command(flatten)]
     pub(crate) edge: EdgeArgs,
+    #[command(flatten)]
+    pub(crate) recommendations: RecommendationArgs,
     /// Seconds to keep serving after a termination signal, while load balancers notice.
     #[arg(long, env = "ORDERLY_DRAIN_DELAY_SECS", default_value = "5")]
     pub(crate) drain_delay_secs: u64,

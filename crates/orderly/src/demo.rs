@@ -4,6 +4,7 @@ use crate::app::{App, Ended};
 use crate::audit_command;
 use crate::cli::{LapsedAuthorization, LogArgs, LogStyle, ServeArgs, StoreArgs, Verdict};
 use crate::edge::EdgeArgs;
+use crate::recommendation_args::RecommendationArgs;
 use crate::serve::init_logs;
 use crate::signals::asked_to_stop;
 use anyhow::{Context, Result, bail};
@@ -91,6 +92,7 @@ fn settings(args: &DemoArgs, directory: &Path, logs: LogArgs) -> ServeArgs {
         recover_every_secs: 5,
         audit_every_secs: 60,
         edge: EdgeArgs::default(),
+        recommendations: RecommendationArgs::default(),
         drain_delay_secs: 0,
         logs,
     }

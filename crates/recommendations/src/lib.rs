@@ -1,19 +1,23 @@
 //! Recommendations: what is bought together.
 //!
-//! The group `recommendations` reads confirmed orders off the log and keeps, of each, the set of
-//! its products. Nothing is counted then: an order of n products is n + 1 rows, and no row is
-//! written twice. The baskets are complete and each is kept once: they are written in the
-//! transaction that moves the group's position.
+//! Each node follows the log of events ([`broker::Follower`]) and keeps the baskets of the latest
+//! confirmed orders in memory, as many as a bound in bytes allows. Nothing is written, so that no
+//! order ever waits for it; a node that starts reads the log backwards until its memory is full, and
+//! says `degraded` until then. What is kept depends on the log and the bound alone: every node comes
+//! to the same counts, also after a restart.
 //!
-//! Counting is done for whoever asks. A recommendation is a partner in many orders that is still
-//! on sale; its score is the *lift*: how much more often the two meet than chance would have it.
+//! Counting is done for whoever asks, in small steps between which others have their turn, and only
+//! until a deadline. A recommendation is a partner in many orders, late ones before all, that is
+//! still on sale; its score is the *lift*: how much more often the two meet than chance would have
+//! it.
 
-mod basket;
-mod books;
-mod consumer;
+mod count;
+mod decay;
+mod follower;
+mod keys;
+mod memory;
+mod service;
 
-pub use books::{IsActive, Recommendation, Recommendations};
-pub use consumer::{CONSUMER, consumer};
-
+pub use service::{Found, IsActive, Recommendation, Recommendations, RecommendationsConfig};
 #[cfg(test)]
 mod tests;

@@ -33,6 +33,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/postgres/0003_claims.sql"),
         include_str!("../../../migrations/sqlite/0003_claims.sql"),
     ),
+    (
+        4,
+        "recommendations from memory",
+        include_str!("../../../migrations/postgres/0004_recommendations_from_memory.sql"),
+        include_str!("../../../migrations/sqlite/0004_recommendations_from_memory.sql"),
+    ),
 ];
 
 fn migrator(pick: impl Fn(&'static str, &'static str) -> &'static str) -> Migrator {

@@ -381,6 +381,52 @@ pub const METRICS: &[Metric] = &[
         labels: &["consumer"],
         help: "Dead letters that wait for a person. Anything but 0 is an alarm.",
     },
+    Metric {
+        name: "follower_events_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["follower"],
+        help: "Events that a follower of the log took on this node.",
+    },
+    Metric {
+        name: "follower_skipped_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["follower"],
+        help: "Events that a follower could not take; it goes on without them.",
+    },
+    Metric {
+        name: "follower_lag_events",
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &["follower"],
+        help: "Events that a follower has not looked at yet, counted up to 1,000 of each partition. \
+               What was there before the node started is not among them.",
+    },
+    // --- recommendations
+    Metric {
+        name: "recommendations_orders",
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &[],
+        help: "Confirmed orders in memory, from which recommendations are counted.",
+    },
+    Metric {
+        name: "recommendations_bytes",
+        kind: Kind::Gauge,
+        unit: Unit::Bytes,
+        labels: &[],
+        help: "What these orders cost in memory; the bound is a setting.",
+    },
+    Metric {
+        name: "recommendations_degraded_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["reason"],
+        help: "Answers that are not what was asked for. Reason: not_informed (the node has not read \
+               enough of the log, or cannot read it), late (the deadline passed), unknown_customer \
+               (the best sellers, for somebody who has bought nothing).",
+    },
     // --- store
     Metric {
         name: "db_statements_total",

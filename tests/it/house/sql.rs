@@ -24,9 +24,11 @@ const OWNERS: &[(&str, &str)] = &[
     ("provider_event", "payments"),
     ("orders", "orders"),
     ("shipment", "shipping"),
-    ("basket", "recommendations"),
-    ("basket_item", "recommendations"),
 ];
+
+/// Tables that no query names any more. They stay until no program runs that does; a later migration
+/// drops them.
+const RETIRED: &[&str] = &["basket", "basket_item"];
 
 /// Who may read a table without owning it. The broker looks into the log for what its groups have
 /// not passed yet; it takes the events themselves from the store.
@@ -90,6 +92,9 @@ fn only_the_owner_of_a_table_names_it() {
     let mut named = BTreeSet::new();
     for source in queries() {
         for (word, table) in tables_in(&source.text) {
+            if RETIRED.contains(&table.as_str()) {
+                found.push(format!("{} names {table}, which is retired", source.path));
+            }
             let Some(owner) = owners.get(table.as_str()) else { continue };
             let reads = READERS.contains(&(table.as_str(), source.krate()))
                 && ["from", "join"].contains(&word.as_str());
@@ -107,7 +112,8 @@ fn only_the_owner_of_a_table_names_it() {
 
 #[test]
 fn every_table_has_an_owner_and_is_in_both_dialects() {
-    let owned: BTreeSet<String> = OWNERS.iter().map(|(table, _)| (*table).to_owned()).collect();
+    let owned = OWNERS.iter().map(|(table, _)| *table).chain(RETIRED.iter().copied());
+    let owned: BTreeSet<String> = owned.map(str::to_owned).collect();
     for dialect in ["postgres", "sqlite"] {
         let made = created(&migrations(dialect));
         let odd: Vec<String> = made.symmetric_difference(&owned).cloned().collect();

@@ -1,6 +1,6 @@
 //! Followers: what they hear of the log, in which order, and what stops them (nothing).
 
-use super::support::{Name, Scratch, StandingClock, append, config, order, run};
+use super::support::{Name, StandingClock, append, config, open, order};
 use crate::{Broker, FollowConfig, Follower, Informed, NotTaken, start};
 use actors::Home;
 use std::collections::BTreeSet;
@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::outbox::{Kinds, Logged};
 use store::{Db, Statement};
+use testbed::on_sqlite;
 use tokio::time::timeout;
 
 /// Writes down what it hears.
@@ -112,9 +113,8 @@ fn names(orders: std::ops::Range<u8>, versions: std::ops::RangeInclusive<i64>) -
 
 #[test]
 fn what_was_there_comes_backwards_and_what_is_new_forward() {
-    run(async {
-        let scratch = Scratch::new();
-        let db = scratch.open().await;
+    on_sqlite(async |scratch| {
+        let db = open(scratch).await;
         let (before, after) = (names(0..30, 1..=2), names(0..30, 3..=4));
         append(&db, &before).await;
         let scribe = Arc::new(Scribe::default());
@@ -141,9 +141,8 @@ fn what_was_there_comes_backwards_and_what_is_new_forward() {
 
 #[test]
 fn a_wake_is_enough() {
-    run(async {
-        let scratch = Scratch::new();
-        let db = scratch.open().await;
+    on_sqlite(async |scratch| {
+        let db = open(scratch).await;
         let scribe = Arc::new(Scribe::default());
         // So slow a poll that only the wake can be what sets it going.
         let slow = FollowConfig { poll: Duration::from_secs(3_600), ..quick() };
@@ -162,9 +161,8 @@ fn a_wake_is_enough() {
 
 #[test]
 fn the_past_is_read_no_further_than_it_is_wanted() {
-    run(async {
-        let scratch = Scratch::new();
-        let db = scratch.open().await;
+    on_sqlite(async |scratch| {
+        let db = open(scratch).await;
         let all = names(0..40, 1..=5);
         append(&db, &all).await;
         let scribe = Arc::new(Scribe { from: AtomicI64::new(150), ..Scribe::default() });
@@ -186,9 +184,8 @@ fn kinds_that_nobody_asked_for_are_passed_over() {
         postgres: "",
         sqlite: "UPDATE event SET type = 'order.placed', data = 'x' WHERE seq % 3 > 0",
     };
-    run(async {
-        let scratch = Scratch::new();
-        let db = scratch.open().await;
+    on_sqlite(async |scratch| {
+        let db = open(scratch).await;
         append(&db, &names(0..30, 1..=2)).await;
         let mut tx = db.begin().await.expect("begins");
         assert_eq!(tx.execute(OTHERS.query()).await.expect("changes"), 40);
@@ -205,9 +202,8 @@ fn kinds_that_nobody_asked_for_are_passed_over() {
 
 #[test]
 fn what_cannot_be_taken_is_tried_once_and_stops_nothing() {
-    run(async {
-        let scratch = Scratch::new();
-        let db = scratch.open().await;
+    on_sqlite(async |scratch| {
+        let db = open(scratch).await;
         let (before, after) = (names(0..20, 1..=2), names(0..20, 3..=4));
         let poison = [(order(3), 1), (order(11), 2), (order(5), 3), (order(5), 4)];
         append(&db, &before).await;
@@ -237,9 +233,8 @@ fn trouble_is_told_and_waited_for() {
         postgres: "",
         sqlite: "ALTER TABLE elsewhere RENAME TO event",
     };
-    run(async {
-        let scratch = Scratch::new();
-        let db = scratch.open().await;
+    on_sqlite(async |scratch| {
+        let db = open(scratch).await;
         let change = async |statement: &'static Statement| {
             let mut tx = db.begin().await.expect("begins");
             tx.execute(statement.query()).await.expect("changes");
@@ -269,9 +264,8 @@ fn trouble_is_told_and_waited_for() {
 
 #[test]
 fn after_drain_it_hears_of_nothing() {
-    run(async {
-        let scratch = Scratch::new();
-        let db = scratch.open().await;
+    on_sqlite(async |scratch| {
+        let db = open(scratch).await;
         append(&db, &names(0..30, 1..=1)).await;
         let scribe = Arc::new(Scribe::default());
         let broker = follow(&db, &scribe, quick()).await;

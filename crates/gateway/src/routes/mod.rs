@@ -48,6 +48,7 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(products::list_products)
         .service(products::put_products)
         .service(recommendations::recommend)
+        .service(recommendations::recommend_to_customer)
         .service(stock::get_stock)
         .service(stock::list_stock)
         .service(stock::adjust_stock)

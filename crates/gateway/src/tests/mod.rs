@@ -20,11 +20,11 @@ use actix_web::http::header::HeaderMap;
 use actix_web::test::{TestRequest, init_service, try_call_service};
 use actix_web::{App, middleware};
 use actors::{BatchLimits, Home, SystemClock, SystemIds};
-use broker::{Broker, BrokerConfig};
+use broker::{Broker, BrokerConfig, FollowConfig};
 use domain::Clock;
 use orders::{OrdersConfig, Parts};
 use payments::{AuthorizationExpiry, HttpProvider, ProviderConfig};
-use recommendations::Recommendations;
+use recommendations::{Recommendations, RecommendationsConfig};
 use resilience::{BreakerConfig, BulkheadConfig, DependencyConfig, RetryBudgetConfig, RetryPolicy};
 use serde_json::{Value, json};
 use std::future::Future;
@@ -211,8 +211,10 @@ async fn services(db: &Db) -> Services {
         audit_every: Duration::from_secs(3_600),
         answers_kept: Duration::from_secs(3_600),
     };
-    let orders = orders::start(parts, &config, &[here]);
-    let recommendations = Recommendations::new(db.clone(), Arc::new(|_| true));
+    let orders = orders::start(parts, &config, std::slice::from_ref(&here));
+    let limits = RecommendationsConfig::default();
+    let recommendations = Recommendations::new(Arc::new(|_| true), limits);
+    broker.follow(recommendations.follower(), &here, FollowConfig::default());
     Services {
         orders,
         catalog,

@@ -3,6 +3,7 @@
 use super::{ADMIN, in_a_shop, request};
 use actix_web::http::Method;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn order(sku: &str, quantity: i64) -> Value {
     json!({
@@ -136,7 +137,7 @@ fn stock_is_adjusted_once_and_never_below_what_is_promised() {
 
 #[test]
 fn products_and_customers_are_made_and_listed() {
-    in_a_shop(|_, client| async move {
+    in_a_shop(|services, client| async move {
         let product = json!({"name": "Öl 1/2", "category": "oil", "unit_amount": 5,
             "currency": "USD", "active": false});
         let put = request(ADMIN, Method::PUT, "/v1/products/a%2Fb%20%C3%BC").set_json(product);
@@ -145,6 +146,13 @@ fn products_and_customers_are_made_and_listed() {
         assert_eq!((&read["name"], &read["active"]), (&json!("Öl 1/2"), &json!(false)));
         let listed = client.get("/v1/products?category=oil").await.json();
         assert_eq!(listed["data"], json!([read]));
+        let recommendations = services.recommendations;
+        let informed = async {
+            while !recommendations.is_informed() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), informed).await.expect("reads the log");
         let nothing = client.get("/v1/products/A/recommendations").await.json();
         assert_eq!(nothing, json!({"data": [], "degraded": false}));
 

@@ -2,7 +2,7 @@
 
 use domain::Timestamp;
 use inventory::StockView as Level;
-use recommendations::Recommendation;
+use recommendations::{Found, Recommendation};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -73,21 +73,35 @@ impl<'a> From<&'a Level> for StockView<'a> {
 #[schema(as = Recommendation)]
 pub(crate) struct RecommendationView {
     sku: String,
-    /// How much more often than by chance (lift); above 1 means together.
+    /// How much more often than by chance (lift), to three digits after the point; above 1 means
+    /// together.
     score: f64,
+    /// Orders that this rests on: of the latest ones, those that have both.
+    orders: u64,
 }
 
 impl From<Recommendation> for RecommendationView {
     fn from(found: Recommendation) -> Self {
-        Self { sku: found.sku.into(), score: found.score }
+        Self { sku: found.sku.into(), score: found.score, orders: found.orders }
     }
 }
 
-/// What is bought together with a product.
+/// What is bought together with a product, or with what a customer bought.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RecommendationList {
-    /// Most frequent first.
-    pub(crate) data: Vec<RecommendationView>,
-    /// Recommendations could not be read; `data` is empty for that reason.
-    pub(crate) degraded: bool,
+    /// Most frequent first; an old order counts less than a new one.
+    data: Vec<RecommendationView>,
+    /// This is not all that was asked for: the best sellers instead, or nothing, or counts that are
+    /// incomplete, because the node has just started, or that grow old, because the database is away.
+    degraded: bool,
+}
+
+impl RecommendationList {
+    /// What was found; it is degraded also where `grows_old`.
+    pub(crate) fn of(found: Found, grows_old: bool) -> Self {
+        Self {
+            data: found.data.into_iter().map(RecommendationView::from).collect(),
+            degraded: found.degraded || grows_old,
+        }
+    }
 }

@@ -1,1 +1,0 @@
-SELECT count(*) AS orders FROM basket_item WHERE sku = $1
