@@ -31,6 +31,10 @@ pub(crate) struct BenchArgs {
     /// Where the files of the bench's own stack go; they stay there [default: a temporary folder].
     #[arg(long)]
     folder: Option<PathBuf>,
+    /// Program whose `serve` and `bank` are measured, to compare two of them with the same generator
+    /// [default: this one].
+    #[arg(long)]
+    program: Option<PathBuf>,
     /// One more argument for the servers of the bench's own stack, such as `--lanes=4`; repeat it.
     #[arg(long, allow_hyphen_values = true)]
     serve_arg: Vec<String>,
@@ -111,7 +115,10 @@ fn options(args: BenchArgs) -> Result<Options> {
             Target::Running { url, api_key }
         }
         None => Target::Own(OwnStack {
-            program: std::env::current_exe().context("this program cannot be found")?,
+            program: match args.program {
+                Some(program) => program,
+                None => std::env::current_exe().context("this program cannot be found")?,
+            },
             postgres: postgres(args.database_url)?,
             folder: args.folder,
             serve_args: args.serve_arg,
