@@ -62,6 +62,8 @@ mod queries;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
+mod recommendations;
+#[cfg(test)]
 mod recovery;
 #[cfg(test)]
 mod returns;

@@ -5,7 +5,14 @@ use crate::world::{World, on_both, order_of};
 use serde_json::json;
 
 /// The actors that take messages. (Recovery, audit and the broker's work by the clock.)
-const ACTORS: &[&str] = &["orders.lane.0", "inventory", "payments", "customers", "catalog"];
+const ACTORS: &[&str] = &[
+    "orders.lane.0",
+    "inventory",
+    "payments",
+    "customers",
+    "catalog",
+    "broker.follower.recommendations",
+];
 
 /// Requests of every kind; what they are answered is looked at by the test.
 async fn some_of_everything(world: &World, round: usize) -> Vec<u16> {

@@ -135,6 +135,21 @@ impl<K: Eq + Hash + Clone> Keys<K> {
 }
 
 #[cfg(test)]
+impl<K> Keys<K> {
+    /// What the tables hold, in bytes, by their capacities; `name` tells that of a name.
+    pub(crate) fn tables(&self, name: impl Fn(&K) -> usize) -> usize {
+        let places: usize =
+            self.slots.iter().map(|slot| slot.places.capacity() * size_of::<Place>()).sum();
+        // Each name is there once, behind two counters; the hash table has a byte more per entry,
+        // and fills up to seven eighths.
+        let names: usize = self.numbers.keys().map(|key| 16 + name(key)).sum();
+        let entries = self.numbers.capacity() * 8 / 7 * (size_of::<(Arc<K>, u32)>() + 1);
+        let slots = self.slots.capacity() * size_of::<Slot<K>>() + self.free.capacity() * 4;
+        places + names + entries + slots
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -168,20 +183,5 @@ mod tests {
         assert_eq!((keys.len(), keys.given_back), (0, 1));
         assert_eq!(keys.number(&"cup".to_owned()), (tea, true));
         assert_eq!(keys.number_of(&"tea".to_owned()), None);
-    }
-}
-
-#[cfg(test)]
-impl<K> Keys<K> {
-    /// What the tables hold, in bytes, by their capacities; `name` tells that of a name.
-    pub(crate) fn tables(&self, name: impl Fn(&K) -> usize) -> usize {
-        let places: usize =
-            self.slots.iter().map(|slot| slot.places.capacity() * size_of::<Place>()).sum();
-        // Each name is there once, behind two counters; the hash table has a byte more per entry,
-        // and fills up to seven eighths.
-        let names: usize = self.numbers.keys().map(|key| 16 + name(key)).sum();
-        let entries = self.numbers.capacity() * 8 / 7 * (size_of::<(Arc<K>, u32)>() + 1);
-        let slots = self.slots.capacity() * size_of::<Slot<K>>() + self.free.capacity() * 4;
-        places + names + entries + slots
     }
 }

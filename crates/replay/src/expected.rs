@@ -27,7 +27,7 @@ pub struct Totals {
 }
 
 /// The content of an `expected.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Expected {
     /// After all orders of the file.
     pub totals: Totals,
@@ -37,6 +37,34 @@ pub struct Expected {
     /// Of the file of returns.
     #[serde(default)]
     pub returns: Option<ExpectedReturns>,
+    /// Pairs of SKUs that most orders have, of all orders of the file.
+    #[serde(default)]
+    pub top_20_pairs: Vec<Pair>,
+    /// What most orders have beside a SKU, by that SKU; ties by SKU. Of all orders of the file.
+    #[serde(default)]
+    pub top_5_companions_of_top_10_skus: BTreeMap<String, Vec<Companion>>,
+}
+
+/// Two SKUs that are bought together.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Pair {
+    /// The one.
+    pub a: String,
+    /// The other.
+    pub b: String,
+    /// Orders that have both.
+    pub orders: u64,
+    /// How much more often than by chance: orders × all / (orders of a × orders of b).
+    pub lift: f64,
+}
+
+/// What is bought beside a SKU.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Companion {
+    /// What.
+    pub sku: String,
+    /// Orders that have both.
+    pub orders: u64,
 }
 
 /// What the file of returns must come to. Its `orders` are credit notes.

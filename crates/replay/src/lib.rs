@@ -24,6 +24,7 @@ mod sample;
 mod scale;
 mod scan;
 mod tally;
+mod together;
 pub mod wire;
 
 use std::collections::HashMap;
@@ -35,7 +36,7 @@ use anyhow::Context as _;
 pub use checks::Check;
 pub use client::Retries;
 pub use dataset::{Dataset, DatasetError, Opening, Order, OrderLine, OrderReader, Product};
-pub use expected::{Expected, ExpectedError, ExpectedReturns, Totals};
+pub use expected::{Companion, Expected, ExpectedError, ExpectedReturns, Pair, Totals};
 pub use report::{Latency, Phase, ReplayReport, print};
 pub use returns::{Placing, ReturnsReport, Unplaced};
 pub use sample::{sample, sample_expected};
@@ -61,7 +62,7 @@ pub struct ReplayOptions {
     /// Base URL of the server, without `/v1`.
     pub target: String,
     /// Key of a principal that may write catalogue, stock, customers and orders, set prices
-    /// (`orders:price`) and read the audit.
+    /// (`orders:price`), read products and read the audit.
     pub api_key: String,
     /// Requests in flight, at least 1; usually [`DEFAULT_CONNECTIONS`].
     pub connections: usize,
@@ -176,6 +177,10 @@ pub async fn run(dataset: Dataset, options: ReplayOptions) -> anyhow::Result<Rep
     if let Some(returned) = &returned {
         let expected = options.expected.as_ref().and_then(|all| all.returns.as_ref());
         returns::checks(expected.map(|returns| &returns.totals), returned, &mut checks);
+    }
+    if let Some(expected) = together::wanted(&options, &evidence) {
+        let comparing = together::checks(&run.api, expected, &mut checks);
+        phases.time("together", comparing).await?;
     }
     phases.count(checks.len() as u64);
     Ok(report(options, (tally, elapsed), returned, phases, checks))
