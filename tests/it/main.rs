@@ -30,6 +30,8 @@ mod events;
 #[cfg(test)]
 mod flash_sale;
 #[cfg(test)]
+mod full_disk;
+#[cfg(test)]
 mod goods;
 #[cfg(test)]
 mod house;

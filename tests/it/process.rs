@@ -26,17 +26,33 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T, 
 /// The environment of a process: nothing of the test's own is passed on, but where temporary
 /// files belong.
 #[derive(Clone, Default)]
-pub struct Environment(BTreeMap<String, String>);
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    bears_full_files: bool,
+}
 
 impl Environment {
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.0.insert(name.to_owned(), value.into());
+        self.variables.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Processes of it are told when a file may not grow any more ([`limit_files`]), and not ended.
+    pub fn bearing_full_files(mut self) -> Self {
+        self.bears_full_files = true;
         self
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_orderly-under-test"));
-        command.args(arguments).env_clear().envs(&self.0).stdin(Stdio::null());
+        const PROGRAM: &str = env!("CARGO_BIN_EXE_orderly-under-test");
+        let mut command = if self.bears_full_files {
+            let mut shell = Command::new("/bin/sh");
+            shell.args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#, PROGRAM]);
+            shell
+        } else {
+            Command::new(PROGRAM)
+        };
+        command.args(arguments).env_clear().envs(&self.variables).stdin(Stdio::null());
         if let Some(folder) = std::env::var_os("TMPDIR") {
             command.env("TMPDIR", folder);
         }
@@ -164,6 +180,17 @@ pub fn signal(name: &str, process: u32) {
 }
 
 /// A file of text, empty if it is not there.
+/// From now on no file of a process grows beyond so many bytes; `None`: as far as it likes. What a
+/// full disk does to it, without a disk.
+pub fn limit_files(process: u32, bytes: Option<u64>) {
+    let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
+    let status = Command::new("prlimit")
+        .args([&format!("--pid={process}"), &format!("--fsize={limit}:unlimited")])
+        .status()
+        .unwrap();
+    assert!(status.success(), "prlimit: {status}");
+}
+
 pub fn read(path: &Path) -> String {
     std::fs::read(path)
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())

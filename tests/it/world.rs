@@ -176,6 +176,11 @@ impl World {
         self.environment = self.environment.clone().with(name, value);
     }
 
+    /// From the next start on the server is told when a file may not grow, and not ended.
+    pub fn bear_full_files(&mut self) {
+        self.environment = self.environment.clone().bearing_full_files();
+    }
+
     /// The program may log errors in this test.
     pub fn expect_errors(&mut self) {
         self.errors_expected = true;

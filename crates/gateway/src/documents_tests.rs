@@ -20,6 +20,7 @@ const SOURCES: &[&str] = &[
     include_str!("routes/recommendations.rs"),
     include_str!("routes/stock.rs"),
     include_str!("routes/timeline.rs"),
+    include_str!("routes/topology.rs"),
     include_str!("routes/webhooks.rs"),
     include_str!("routes/stock_locations.rs"),
     include_str!("routes/stock_movements.rs"),
@@ -58,7 +59,7 @@ fn routes_and_document_are_the_same() {
     let mut routes = routes_in_source();
     assert!(routes.remove(&("GET".to_owned(), "/metrics".to_owned())), "on the private listener");
     assert_eq!(documented, routes);
-    assert_eq!(documented.len(), 38);
+    assert_eq!(documented.len(), 40);
 }
 
 #[test]

@@ -77,6 +77,22 @@ pub struct Tx {
     call: Call,
 }
 
+/// Begins on the one connection that writes.
+///
+/// SQLite undoes a transaction by itself when the disk is full or fails. The driver does not see that,
+/// and its connection believes for ever that it is in a transaction (sqlx 0.9.0). Such a connection is
+/// closed, and the pool opens another.
+async fn begin_on_sqlite(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+    match writer.begin_with("BEGIN IMMEDIATE").await {
+        Err(sqlx::Error::InvalidSavePointStatement) => {
+            // What it says about its end is of no interest.
+            let _ = writer.acquire().await?.close().await;
+            writer.begin_with("BEGIN IMMEDIATE").await
+        }
+        begun => begun,
+    }
+}
+
 impl Db {
     pub(crate) fn over(backend: Backend, pools: Pools, config: &StoreConfig) -> Self {
         // How long an answer of the database is waited for. The server gives up a statement before
@@ -181,9 +197,7 @@ impl Db {
                 writers.begin_with(postgres).await.map(Inner::Postgres)
             }
             Pools::Sqlite { readers, .. } if reads => readers.begin().await.map(Inner::Sqlite),
-            Pools::Sqlite { writer, .. } => {
-                writer.begin_with("BEGIN IMMEDIATE").await.map(Inner::Sqlite)
-            }
+            Pools::Sqlite { writer, .. } => begin_on_sqlite(writer).await.map(Inner::Sqlite),
             #[cfg(feature = "simulation")]
             Pools::Simulated(client) => self.begin_simulated(client, reads).await,
         }
