@@ -152,8 +152,11 @@ async fn a_bank_that_fails_and_a_bank_that_is_slow_fire_the_burn_rate_alerts() {
     assert!(rules.len() > 90, "the rules are not loaded: {}", rules.len());
     let ill: Vec<&Value> = rules.iter().filter(|rule| rule["health"] != "ok").collect();
     assert!(ill.is_empty(), "{ill:#?}");
-    let up = prometheus.query("up{job=\"orderly\"} == 1").await;
-    assert_eq!(up.len(), 1, "{up:?}");
+    eventually("the server is scraped", async || {
+        let up = prometheus.query("up{job=\"orderly\"} == 1").await;
+        if up.len() == 1 { Ok(()) } else { Err(format!("{up:?}")) }
+    })
+    .await;
     // How quick orders are is for the machine to say, which may be busy with other tests.
     let firing = "ALERTS{alertstate=\"firing\",slo!=\"orders_quick\"}";
     let firing = prometheus.query(firing).await;

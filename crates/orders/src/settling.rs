@@ -188,19 +188,23 @@ async fn finish(
     batch: &[Settlement],
     steps: &[Move<'_>],
 ) -> Result<HashMap<RequestKey, Answer>, BatchError> {
-    // Whoever does not wait was told "accepted" before, and that stays the answer. Whoever waits has
-    // no answer yet: this node has the key's only request, and nobody else moved the order on.
-    let waits = |step: &&Move<'_>| step.settlement.reply.is_some();
-    let mut stored: Vec<Stored> = steps.iter().filter(waits).map(|s| told(shop, s)).collect();
+    // Whoever waits has no answer yet: this node has the key's only request, and nobody else moved the
+    // order on. Whoever does not was told "accepted" before, and that stays the answer; unless those
+    // words were lost with the database.
+    let (asked, told_before): (Vec<&Move<'_>>, Vec<&Move<'_>>) =
+        steps.iter().partition(|step| step.settlement.reply.is_some());
+    let mut stored: Vec<Stored> = asked.into_iter().map(|step| told(shop, step)).collect();
     answers::store_new(&mut tx, &stored).await?;
-    let accepted: Vec<Stored> = batch.iter().filter_map(|s| waiting(shop, s)).collect();
-    let new = answers::store(&mut tx, &accepted).await?;
+    let mut late: Vec<Stored> = told_before.into_iter().map(|step| told(shop, step)).collect();
+    late.extend(batch.iter().filter_map(|settlement| waiting(shop, settlement)));
+    let new = answers::store(&mut tx, &late).await?;
     let events: Vec<Recorded> = steps.iter().map(|step| recorded(shop, step)).collect();
     outbox::append(&mut tx, &events).await?;
-    // Orders that another node has settled meanwhile have their answer from there. They are rare.
-    let complete = new == accepted.len() as u64 && steps.len() + accepted.len() == batch.len();
+    // A key that was answered before keeps its first answer: an order told "accepted", or one that
+    // another node has settled meanwhile.
+    let complete = new == late.len() as u64 && stored.len() + late.len() == batch.len();
     let answers = if complete {
-        stored.extend(accepted);
+        stored.extend(late);
         stored.into_iter().map(|stored| (stored.key, stored.answer)).collect()
     } else {
         let keys: Vec<RequestKey> = batch.iter().map(|s| s.kept.key.clone()).collect();

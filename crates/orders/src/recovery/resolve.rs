@@ -68,7 +68,8 @@ impl Resolver {
         match plan.if_absent {
             IfAbsent::Charge if is_absent => self.charge(order).await,
             IfAbsent::GiveUp if is_absent => self.step(order, Command::GiveUpPayment).await,
-            _ => false,
+            // Its goods are free: that was all there was to do.
+            _ => plan.release_goods,
         }
     }
 
