@@ -245,7 +245,7 @@ fn details(number: usize, run: &Run, open: bool, out: &mut impl Write) -> io::Re
     if run.refusal_ms != Latency::default() {
         writeln!(out, "  turned away after: {}", row(&run.refusal_ms))?;
     }
-    if open {
+    if open || run.sent_late_ms.max > 1.0 {
         writeln!(out, "  sent late by: {}", row(&run.sent_late_ms))?;
     }
     for (name, value) in &run.figures {
