@@ -77,6 +77,16 @@ pub struct Tx {
     call: Call,
 }
 
+/// Whether this comes from a connection that had ended before it was used.
+fn is_stale(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        // What the server said when it ended the connection, and nobody had read until now.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code == "57P01"),
+        _ => false,
+    }
+}
+
 /// Begins on the one connection that writes.
 ///
 /// SQLite undoes a transaction by itself when the disk is full or fails. The driver does not see that,
@@ -168,7 +178,7 @@ impl Db {
         let mut stale = 0;
         loop {
             match self.begin_once(postgres, reads).await {
-                Err(sqlx::Error::Io(_)) if stale < STALE_MAX => stale += 1,
+                Err(error) if is_stale(&error) && stale < STALE_MAX => stale += 1,
                 result => return result,
             }
         }
