@@ -111,6 +111,7 @@ async fn open(world: &Rc<World>, node: usize, start: u64) -> Result<InProcess, B
         database: Arc::new(move || answers.load(Ordering::Acquire)),
         metrics: Arc::new(String::new),
         topology: Arc::new(topology::Report::default),
+        diagnostics: Arc::new(gateway::NoDiagnostics),
     };
     let nowhere = ([127, 0, 0, 1], 0).into();
     let config = GatewayConfig::new(nowhere, nowhere, [7; 32]);

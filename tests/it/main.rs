@@ -72,6 +72,8 @@ mod returns;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
+mod telemetry;
+#[cfg(test)]
 mod timeline;
 #[cfg(test)]
 mod topology;

@@ -269,7 +269,8 @@ impl World {
         send(self.api.http.get(format!("{}{path}", self.private))).await
     }
 
-    fn log(&self) -> String {
+    /// What the server has logged.
+    pub fn log(&self) -> String {
         read(&self.folder.path().join("server.log"))
     }
 

@@ -8,6 +8,7 @@ use crate::http::cursor::CursorSeal;
 use crate::http::edge::{Draining, RequestSpan, TraceIds, edge};
 use crate::limits::{Guards, Senses};
 use crate::listener::{self, Bound, Listener, Voice};
+use crate::routes::debug::{self, Offered};
 use crate::routes::probes::{self, Probes};
 use crate::routes::{self, Methods, fallback};
 use crate::services::Services;
@@ -131,12 +132,18 @@ impl Shared {
 
     /// Everything that the private listener serves.
     pub(crate) fn private(self, config: &mut web::ServiceConfig) {
-        let methods = Methods::of(&utoipa::openapi::OpenApi::default(), PRIVATE);
+        let methods = Methods::of(&utoipa::openapi::OpenApi::default(), PRIVATE)
+            .and("/debug/log-level", "GET, HEAD, PUT");
+        let offered: web::Data<Offered> = web::Data::new(self.probes.diagnostics.clone());
         config
             .app_data(self.probes)
             .app_data(self.trace_ids)
             .app_data(self.draining)
             .app_data(web::Data::new(methods))
+            .app_data(offered)
+            .app_data(self.bodies)
+            .service(debug::get_log_level)
+            .service(debug::put_log_level)
             .service(probes::livez)
             .service(probes::readyz)
             .service(probes::metrics)
@@ -144,7 +151,7 @@ impl Shared {
     }
 }
 
-/// Routes of the private listener.
+/// Routes of the private listener that only read.
 const PRIVATE: &[&str] = &["/livez", "/readyz", "/metrics"];
 
 async fn document(document: web::Data<Document>) -> HttpResponse {

@@ -4,6 +4,7 @@ use crate::cli::{LapsedAuthorization, ServeArgs};
 use crate::gauges::Gauges;
 use crate::keys::{AdminKey, admin_key};
 use crate::map::Map;
+use crate::own::Own;
 use crate::watch::Watch;
 use actix::Arbiter;
 use actors::{BatchLimits, Health, Home, SystemClock, SystemIds, Vitals};
@@ -21,7 +22,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use store::{Db, StoreConfig};
-use telemetry::MetricsHandle;
 
 /// How long finishing what was begun may take, once no new requests come (rule D19).
 const FINISH_MAX: Duration = Duration::from_secs(25);
@@ -68,7 +68,7 @@ impl Ground {
 
 impl App {
     /// Starts everything; the REST API serves when this returns.
-    pub(crate) async fn start(args: &ServeArgs, metrics: MetricsHandle) -> Result<Self> {
+    pub(crate) async fn start(args: &ServeArgs, own: Own) -> Result<Self> {
         let data_dir = &args.store.data_dir;
         std::fs::create_dir_all(data_dir).with_context(|| data_dir.display().to_string())?;
         let admin_key = admin_key(args.admin_key.as_deref(), data_dir)?;
@@ -89,7 +89,8 @@ impl App {
         let shop = Shop::open(args, &ground, provider, &admin_key).await?;
         let draining = Arc::new(AtomicBool::new(false));
         let watch = Watch::start(&db, &store).await?;
-        let probes = probes(&watch, &draining, shop.vitals, metrics.clone(), &ground.map);
+        let metrics = own.metrics.clone();
+        let probes = probes(&watch, &draining, shop.vitals, own, &ground.map);
         let (broker, clock) = (shop.broker.clone(), ground.clock.clone());
         Gauges { db: db.clone(), broker, retry_budget, clock, metrics }.watch();
         let cursor_secret = Sha256::new()
@@ -311,7 +312,7 @@ fn probes(
     watch: &Arc<Watch>,
     draining: &Arc<AtomicBool>,
     vitals: Vec<Arc<Vitals>>,
-    metrics: MetricsHandle,
+    own: Own,
     map: &Map,
 ) -> Probes {
     let (readiness, edge, seen) = (watch.clone(), watch.clone(), watch.clone());
@@ -334,7 +335,11 @@ fn probes(
     Probes {
         ready: Arc::new(ready),
         database: Arc::new(move || edge.answers()),
-        metrics: Arc::new(move || metrics.render()),
+        metrics: Arc::new({
+            let metrics = own.metrics.clone();
+            move || metrics.render()
+        }),
         topology: Arc::new(move || map.report()),
+        diagnostics: Arc::new(own),
     }
 }

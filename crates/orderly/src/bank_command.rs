@@ -75,7 +75,7 @@ pub(crate) struct BankArgs {
 
 /// Runs the bank until asked to stop.
 pub(crate) fn run(args: BankArgs) -> Result<Verdict> {
-    init_logs(&args.logs)?;
+    let _ = init_logs(&args.logs)?;
     actix::System::new().block_on(async move {
         let config = bank::BankConfig {
             listen: args.listen,

@@ -4,6 +4,7 @@ use crate::app::{App, Ended};
 use crate::audit_command;
 use crate::cli::{LapsedAuthorization, LogArgs, LogStyle, ServeArgs, StoreArgs, Verdict};
 use crate::edge::EdgeArgs;
+use crate::own::Own;
 use crate::recommendation_args::RecommendationArgs;
 use crate::serve::init_logs;
 use crate::signals::asked_to_stop;
@@ -54,14 +55,14 @@ impl Drop for FreshDirectory {
 pub(crate) fn run(args: DemoArgs) -> Result<Verdict> {
     let directory = FreshDirectory::new()?;
     let logs = LogArgs { log_format: LogStyle::Auto, log: args.log.clone() };
-    init_logs(&logs)?;
+    let control = init_logs(&logs)?;
     let metrics = telemetry::install_metrics()?;
     telemetry::describe(telemetry::METRICS);
     let serve = settings(&args, &directory.0, logs);
     actix::System::new().block_on(async move {
         println!("Starting order, stock, payment, user and catalogue services, a broker with its");
         println!("workers, a SQLite database and a bank, all in {}", directory.0.display());
-        let app = App::start(&serve, metrics).await?;
+        let app = App::start(&serve, Own { metrics, logs: control }).await?;
         let verdict = show(&app, &args).await?;
         if !args.exit {
             println!("\nStill serving. Ctrl-C ends the demo and removes its directory.");

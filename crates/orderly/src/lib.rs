@@ -11,6 +11,7 @@ mod edge;
 mod gauges;
 mod keys;
 mod map;
+mod own;
 mod recommendation_args;
 mod replay_command;
 mod serve;

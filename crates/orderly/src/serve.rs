@@ -3,19 +3,20 @@
 use crate::app::{App, Ended};
 use crate::cli::{LogArgs, LogStyle, ServeArgs, StoreArgs, Verdict};
 use crate::keys::ADMIN_KEY_FILE;
+use crate::own::{Own, whole_filter};
 use crate::signals::Signals;
 use anyhow::Result;
 use std::time::Duration;
 use store::{Db, StoreConfig};
-use telemetry::{LogConfig, LogFormat};
+use telemetry::{LogConfig, LogControl, LogFormat};
 
 /// Serves until asked to stop, then drains.
 pub(crate) fn run(args: ServeArgs) -> Result<Verdict> {
-    init_logs(&args.logs)?;
+    let logs = init_logs(&args.logs)?;
     let metrics = telemetry::install_metrics()?;
     telemetry::describe(telemetry::METRICS);
     actix::System::new().block_on(async move {
-        let app = App::start(&args, metrics).await?;
+        let app = App::start(&args, Own { metrics, logs }).await?;
         let mut signals = Signals::listen()?;
         greet(&app, &args);
         signals.next().await;
@@ -74,15 +75,13 @@ pub(crate) fn migrate(args: &StoreArgs) -> Result<Verdict> {
 }
 
 /// Sets up the log of this process.
-pub(crate) fn init_logs(args: &LogArgs) -> Result<()> {
+pub(crate) fn init_logs(args: &LogArgs) -> Result<LogControl> {
     let format = match args.log_format {
         LogStyle::Auto => LogFormat::Auto,
         LogStyle::Json => LogFormat::Json,
         LogStyle::Pretty => LogFormat::Pretty,
     };
-    // What clients send that is not HTTP at all is theirs to know, not an error of ours.
-    let filter = format!("{},actix_http::h1=off", args.log);
+    let filter = whole_filter(&args.log);
     let config = LogConfig { service: "orderly".to_owned(), format, filter };
-    telemetry::init_logs(&config)?;
-    Ok(())
+    Ok(telemetry::init_logs(&config)?)
 }

@@ -1,9 +1,11 @@
-//! The fields of spans and events, kept as they were recorded and cut to a bounded size.
+//! The fields of spans and events, kept as they were recorded, scrubbed, and cut to a bounded size.
 
 use std::error::Error;
 use std::fmt;
 
 use tracing::field::{Field, Visit};
+
+use crate::scrub::{is_secret_name, scrub};
 
 /// The longest text kept of one value, in bytes. Longer texts end with `…`.
 pub(crate) const TEXT_BYTES_MAX: usize = 4096;
@@ -41,6 +43,13 @@ impl Fields {
             Some((_, old)) => *old = value,
             None => self.0.push((name, value)),
         }
+    }
+
+    /// Sets a field, unless its name says that nobody may read it.
+    fn put(&mut self, field: &Field, value: Value) {
+        let name = name_of(field);
+        let value = if is_secret_name(name) { Value::Text("[secret]".to_owned()) } else { value };
+        self.set(name, value);
     }
 
     /// Takes a field out, if it was recorded.
@@ -82,11 +91,11 @@ impl Visit for Fields {
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.set(name_of(field), Value::Signed(value));
+        self.put(field, Value::Signed(value));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.set(name_of(field), Value::Unsigned(value));
+        self.put(field, Value::Unsigned(value));
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
@@ -94,15 +103,15 @@ impl Visit for Fields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.set(name_of(field), Value::Text(cut(value)));
+        self.put(field, Value::Text(cut(value)));
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.set(name_of(field), Value::Causes(cause_chain(value)));
+        self.put(field, Value::Causes(cause_chain(value)));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.set(name_of(field), Value::Text(bounded(format_args!("{value:?}"))));
+        self.put(field, Value::Text(bounded(format_args!("{value:?}"))));
     }
 }
 
@@ -114,17 +123,18 @@ pub(crate) fn cause_chain(error: &(dyn Error + 'static)) -> Vec<String> {
         .collect()
 }
 
-/// A copy of the text, cut to [`TEXT_BYTES_MAX`].
+/// A copy of the text, cut to [`TEXT_BYTES_MAX`], without what may not be logged.
 fn cut(text: &str) -> String {
     if text.len() <= TEXT_BYTES_MAX {
-        return text.to_owned();
+        return scrub(text.to_owned(), false);
     }
     let mut kept = text[..text.floor_char_boundary(TEXT_BYTES_MAX)].to_owned();
     kept.push('…');
-    kept
+    scrub(kept, true)
 }
 
-/// Formats a value, but never keeps more than [`TEXT_BYTES_MAX`] of it in memory.
+/// Formats a value, but never keeps more than [`TEXT_BYTES_MAX`] of it in memory; without what may
+/// not be logged.
 fn bounded(arguments: fmt::Arguments<'_>) -> String {
     let mut text = BoundedText::default();
     // Only a `Debug` or `Display` that gives up itself fails here: what it wrote so far is kept.
@@ -143,7 +153,7 @@ impl BoundedText {
         if self.is_cut {
             self.kept.push('…');
         }
-        self.kept
+        scrub(self.kept, self.is_cut)
     }
 }
 

@@ -15,11 +15,18 @@ use tracing_subscriber::registry::Registry;
 ///
 /// `tracing_subscriber::reload` with an `EnvFilter` does the same and more, but takes two locks each
 /// time a span is entered or left, which is dozens of times for an order.
-pub(crate) struct Levels(Arc<ArcSwap<Targets>>);
+pub(crate) struct Levels(Arc<ArcSwap<Chosen>>);
+
+/// Levels, and the words that chose them.
+#[derive(Debug)]
+struct Chosen {
+    levels: Targets,
+    directives: String,
+}
 
 /// Changes the levels of a log that runs.
 #[derive(Clone, Debug)]
-pub(crate) struct LevelsHandle(Weak<ArcSwap<Targets>>);
+pub(crate) struct LevelsHandle(Weak<ArcSwap<Chosen>>);
 
 impl Levels {
     /// Keeps what `directives` say: `info`, or `info,orders=debug`. Where they say nothing, errors
@@ -33,7 +40,7 @@ impl Levels {
     }
 
     fn keeps(&self, metadata: &Metadata<'_>) -> bool {
-        self.0.load().would_enable(metadata.target(), metadata.level())
+        self.0.load().levels.would_enable(metadata.target(), metadata.level())
     }
 }
 
@@ -45,6 +52,11 @@ impl LevelsHandle {
         chosen.store(Arc::new(levels));
         tracing::callsite::rebuild_interest_cache();
         Ok(())
+    }
+
+    /// What was chosen last; `None` when the log is gone.
+    pub(crate) fn directives(&self) -> Option<String> {
+        Some(self.0.upgrade()?.load().directives.clone())
     }
 }
 
@@ -59,11 +71,11 @@ impl<S: Subscriber> Layer<S> for Levels {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Layer::<Registry>::max_level_hint(&**self.0.load())
+        Layer::<Registry>::max_level_hint(&self.0.load().levels)
     }
 }
 
-fn parse(directives: &str) -> Result<Targets, TelemetryError> {
+fn parse(directives: &str) -> Result<Chosen, TelemetryError> {
     let levels = if directives.trim().is_empty() {
         Targets::new()
     } else {
@@ -72,5 +84,7 @@ fn parse(directives: &str) -> Result<Targets, TelemetryError> {
             .map_err(|source| TelemetryError::Filter { filter: directives.to_owned(), source })?
     };
     let says_nothing_of_others = levels.default_level().is_none();
-    Ok(if says_nothing_of_others { levels.with_default(LevelFilter::ERROR) } else { levels })
+    let levels =
+        if says_nothing_of_others { levels.with_default(LevelFilter::ERROR) } else { levels };
+    Ok(Chosen { levels, directives: directives.to_owned() })
 }

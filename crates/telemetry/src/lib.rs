@@ -22,6 +22,9 @@
 //! After these come the other fields of the event, then those of the spans; the innermost value of
 //! a name wins. A field with one of the names above (except `code` and `cause`) that comes from a
 //! place not listed is written as `field_<name>`. Texts are cut at 4 KiB.
+//!
+//! Card numbers, e-mail addresses, phone numbers, keys, tokens and passwords are taken out of every
+//! text before it is kept, also out of messages and causes (`scrub.rs`).
 
 mod error;
 mod fields;
@@ -32,6 +35,7 @@ mod logs;
 mod metrics;
 mod metrics_table;
 mod pretty;
+mod scrub;
 mod slo;
 mod spans;
 

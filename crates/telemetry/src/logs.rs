@@ -57,6 +57,14 @@ impl LogControl {
     pub fn set_filter(&self, filter: &str) -> Result<(), TelemetryError> {
         self.levels.set(filter)
     }
+
+    /// The filter as it was set last.
+    ///
+    /// # Errors
+    /// [`TelemetryError::LogGone`].
+    pub fn filter(&self) -> Result<String, TelemetryError> {
+        self.levels.directives().ok_or(TelemetryError::LogGone)
+    }
 }
 
 /// Installs the log of this process. It writes to standard error.
@@ -85,7 +93,18 @@ pub fn init_logs(config: &LogConfig) -> Result<LogControl, TelemetryError> {
     };
     let (subscriber, control) = assemble(&config.filter, SpanLayer::random_seed(), layer)?;
     subscriber.try_init().map_err(|source| TelemetryError::LogInstalled { source })?;
+    std::panic::set_hook(Box::new(log_panic));
     Ok(control)
+}
+
+/// Logs where a panic began, so that it is a line like any other. Whoever catches it logs what it
+/// means, once, as an error.
+fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let said = panic.payload_as_str().unwrap_or("a panic without a message");
+    let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+    let thread = std::thread::current();
+    let thread = thread.name().unwrap_or("unnamed");
+    tracing::warn!(event = "panicked", thread, cause = said, "panicked at {place}");
 }
 
 /// Logs an error once, at ERROR: `code` as it is, `event` as the code in lower case, `cause` as

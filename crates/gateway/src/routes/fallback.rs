@@ -26,6 +26,12 @@ impl Methods {
         }
         Self(methods)
     }
+
+    /// The same with one more route.
+    pub(crate) fn and(mut self, path: &str, methods: &str) -> Self {
+        self.0.insert(path.to_owned(), methods.to_owned());
+        self
+    }
 }
 
 /// The operations of a path, by method.

@@ -4,6 +4,7 @@ pub(crate) mod answers;
 mod audit;
 mod customers;
 mod dead_letters;
+pub(crate) mod debug;
 mod fallback;
 mod keys;
 mod life;

@@ -1,6 +1,7 @@
 //! Is the process alive, and should it get requests?
 
 use super::answers::{ok, with_status};
+use super::debug::Diagnostics;
 use crate::limits::DatabaseProbe;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, web};
@@ -30,6 +31,8 @@ pub struct Probes {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// How the parts of the shop are, and the calls between them.
     pub topology: Arc<dyn Fn() -> Report + Send + Sync>,
+    /// What may be looked into and changed through the private listener.
+    pub diagnostics: Arc<dyn Diagnostics>,
 }
 
 /// The state of the process.

@@ -167,6 +167,7 @@ fn probes() -> Probes {
         database: Arc::new(|| true),
         metrics: Arc::new(|| "orders_total 7\n".to_owned()),
         topology: Arc::new(topology::Report::default),
+        diagnostics: Arc::new(crate::NoDiagnostics),
     }
 }
 
