@@ -11,6 +11,8 @@ mod process;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]
+mod scraper;
+#[cfg(test)]
 mod world;
 
 #[cfg(test)]
@@ -31,6 +33,8 @@ mod events;
 mod flash_sale;
 #[cfg(test)]
 mod full_disk;
+#[cfg(test)]
+mod gate;
 #[cfg(test)]
 mod goods;
 #[cfg(test)]

@@ -3,118 +3,44 @@
 //! The rules of the objectives run a hundred times faster than they are meant: their hour is 36
 //! seconds, their five minutes are three. All else about them is as it ships.
 
-use crate::client::{http_client, send};
-use crate::process::{eventually, read};
+use crate::client::send;
+use crate::process::eventually;
+use crate::scraper::Prometheus;
 use crate::world::{World, order_of};
 use serde_json::{Value, json};
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::fs;
+use std::path::Path;
 use telemetry::{Speed, slo_rules};
 
 const SPEED: Speed = Speed(100);
 
-/// A Prometheus of the test's own. It is killed when this is dropped.
-struct Prometheus {
-    child: Child,
-    url: String,
-    http: reqwest::Client,
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// What `prometheus` is told: where the shop is, and the rules.
-fn configure(folder: &Path, target: &str) -> PathBuf {
+/// The rules that ship, those of the objectives a hundred times as fast.
+fn write_rules(folder: &Path) {
     let rules = folder.join("rules");
     fs::create_dir_all(&rules).unwrap();
     fs::write(rules.join("slo.yml"), slo_rules(SPEED)).unwrap();
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ops/prometheus/rules/alerts.yml");
     fs::copy(shipped, rules.join("alerts.yml")).unwrap();
-    let config = folder.join("prometheus.yml");
-    let text = format!(
-        "global: {{scrape_interval: 250ms, scrape_timeout: 250ms, evaluation_interval: 300ms}}\n\
-         rule_files: [{}/*.yml]\n\
-         scrape_configs:\n  - job_name: orderly\n    static_configs: [{{targets: [\"{target}\"]}}]\n",
-        rules.display()
-    );
-    fs::write(&config, text).unwrap();
-    config
 }
 
-impl Prometheus {
-    async fn start(folder: &Path, private: &str) -> Self {
-        let target = private.strip_prefix("http://").unwrap_or(private);
-        let config = configure(folder, target);
-        let log = folder.join("prometheus.log");
-        let child = Command::new("prometheus")
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", folder.join("tsdb").display()))
-            .arg("--web.listen-address=127.0.0.1:0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(&log).unwrap())
-            .spawn()
-            .unwrap_or_else(|error| {
-                panic!("no prometheus ({error}): `scripts/check-ops --install` brings it")
-            });
-        let mut prometheus = Self { child, url: String::new(), http: http_client() };
-        prometheus.url = eventually("Prometheus says where it listens", async || {
-            let said = read(&log);
-            let lines = said.lines().filter(|line| line.contains("Listening on"));
-            let words = lines.flat_map(|line| line.split_whitespace());
-            let mut addresses = words.filter_map(|word| word.strip_prefix("address="));
-            match addresses.find(|address| !address.ends_with(":0")) {
-                Some(address) => Ok(format!("http://{address}")),
-                None => Err(said),
-            }
-        })
-        .await;
-        eventually("Prometheus is ready", async || {
-            let reply = send(prometheus.http.get(format!("{}/-/ready", prometheus.url))).await;
-            if reply.status == 200 { Ok(()) } else { Err(reply.text) }
-        })
-        .await;
-        prometheus
-    }
+/// Whether somebody would be woken for this objective.
+async fn burns(prometheus: &Prometheus, slo: &str) -> bool {
+    let alerts =
+        format!("ALERTS{{alertname=\"SloBurnsFast\",alertstate=\"firing\",slo=\"{slo}\"}}");
+    !prometheus.query(&alerts).await.is_empty()
+}
 
-    async fn get(&self, path: &str) -> Value {
-        let reply = send(self.http.get(format!("{}/api/v1/{path}", self.url))).await;
-        let answer = reply.expect(200);
-        assert_eq!(answer["status"], "success", "{answer}");
-        answer["data"].clone()
-    }
-
-    /// What an expression gives now.
-    async fn query(&self, expression: &str) -> Vec<Value> {
-        let request = self.http.get(format!("{}/api/v1/query", self.url));
-        let reply = send(request.query(&[("query", expression)])).await;
-        reply.expect(200)["data"]["result"].as_array().unwrap().clone()
-    }
-
-    /// Whether somebody would be woken for this objective.
-    async fn burns(&self, slo: &str) -> bool {
-        let alerts =
-            format!("ALERTS{{alertname=\"SloBurnsFast\",alertstate=\"firing\",slo=\"{slo}\"}}");
-        !self.query(&alerts).await.is_empty()
-    }
-
-    /// Every rule, when all have been evaluated.
-    async fn rules(&self) -> Vec<Value> {
-        eventually("all rules are evaluated", async || {
-            let groups = self.get("rules").await;
-            let groups = groups["groups"].as_array().unwrap();
-            let rules = groups.iter().flat_map(|group| group["rules"].as_array().unwrap());
-            let rules: Vec<Value> = rules.cloned().collect();
-            let waits = rules.iter().find(|rule| rule["health"] == "unknown");
-            waits.map_or(Ok(rules.clone()), |rule| Err(rule.to_string()))
-        })
-        .await
-    }
+/// Every rule, when all have been evaluated.
+async fn rules(prometheus: &Prometheus) -> Vec<Value> {
+    eventually("all rules are evaluated", async || {
+        let groups = prometheus.get("rules").await;
+        let groups = groups["groups"].as_array().unwrap();
+        let rules = groups.iter().flat_map(|group| group["rules"].as_array().unwrap());
+        let rules: Vec<Value> = rules.cloned().collect();
+        let waits = rules.iter().find(|rule| rule["health"] == "unknown");
+        waits.map_or(Ok(rules.clone()), |rule| Err(rule.to_string()))
+    })
+    .await
 }
 
 /// Places some orders, side by side; all must be answered with `status`.
@@ -133,7 +59,8 @@ async fn place(world: &World, number: &mut usize, status: u16, prefer: &str) {
 async fn a_bank_that_fails_and_a_bank_that_is_slow_fire_the_burn_rate_alerts() {
     let mut world = World::sqlite().await;
     world.stocked("TEA", 250, 100_000).await;
-    let prometheus = Prometheus::start(world.path(), &world.private).await;
+    write_rules(world.path());
+    let prometheus = Prometheus::start(world.path(), &world.private, "").await;
     let mut number = 0;
 
     // All is well: the objectives are measured, and nobody is woken.
@@ -148,7 +75,7 @@ async fn a_bank_that_fails_and_a_bank_that_is_slow_fire_the_burn_rate_alerts() {
         }
     })
     .await;
-    let rules = prometheus.rules().await;
+    let rules = rules(&prometheus).await;
     assert!(rules.len() > 90, "the rules are not loaded: {}", rules.len());
     let ill: Vec<&Value> = rules.iter().filter(|rule| rule["health"] != "ok").collect();
     assert!(ill.is_empty(), "{ill:#?}");
@@ -166,20 +93,23 @@ async fn a_bank_that_fails_and_a_bank_that_is_slow_fire_the_burn_rate_alerts() {
     world.bank.faults(&json!({"delay_ms": 1_200})).await;
     eventually("slow orders burn their budget", async || {
         place(&world, &mut number, 201, "wait=60").await;
-        if prometheus.burns("orders_quick").await { Ok(()) } else { Err("not yet".to_owned()) }
+        if burns(&prometheus, "orders_quick").await { Ok(()) } else { Err("not yet".to_owned()) }
     })
     .await;
-    assert!(!prometheus.burns("payments_bank").await, "it is slow, but it answers");
+    assert!(!burns(&prometheus, "payments_bank").await, "it is slow, but it answers");
     world.bank.recover().await;
 
     // The bank is away.
     world.bank.kill();
     eventually("calls to the bank burn their budget", async || {
         place(&world, &mut number, 202, "respond-async").await;
-        if prometheus.burns("payments_bank").await { Ok(()) } else { Err("not yet".to_owned()) }
+        if burns(&prometheus, "payments_bank").await { Ok(()) } else { Err("not yet".to_owned()) }
     })
     .await;
-    assert!(!prometheus.burns("orders_inventory").await, "the inventory has nothing to do with it");
+    assert!(
+        !burns(&prometheus, "orders_inventory").await,
+        "the inventory has nothing to do with it"
+    );
     // It is evaluated more rarely than the rest.
     eventually("the budget is overspent", async || {
         let left = prometheus.query("slo:budget_left:30d{slo=\"payments_bank\"}").await;

@@ -1,16 +1,18 @@
-//! The command line. Exit codes: 0 good, 1 the check failed, 2 usage or configuration, 3 stopped
-//! before all that was begun was finished.
+//! The command line. Exit codes: 0 good, 1 the check failed, 2 usage or configuration, or the
+//! check could not be made, 3 stopped before all that was begun was finished.
 
 use crate::edge::EdgeArgs;
 use crate::recommendation_args::RecommendationArgs;
-use crate::{audit_command, bank_command, bench_command, demo, replay_command, serve};
+use crate::{
+    audit_command, bank_command, bench_command, demo, gate_command, replay_command, serve,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use store::DatabaseUrl;
 
-const EXIT_CODES: &str = "Exit codes: 0 good, 1 the check failed, 2 usage or configuration, 3 a \
+const EXIT_CODES: &str = "Exit codes: 0 good, 1 the check failed, 2 usage or configuration, or the check could not be made, 3 a \
                           server was stopped before all that was begun was finished.";
 
 /// An order-processing back end: orders, stock and payments that are never wrong.
@@ -40,6 +42,8 @@ enum Command {
     Bench(Box<bench_command::BenchArgs>),
     /// Ask a server to compare the books of all its services and of the bank.
     Audit(audit_command::AuditArgs),
+    /// Compare what Prometheus sees of the shop with a baseline, to stop a release that is worse.
+    Gate(Box<gate_command::GateArgs>),
 }
 
 /// Where the data live.
@@ -172,6 +176,8 @@ pub(crate) enum Verdict {
     Good,
     /// The check that the command makes has failed.
     Failed,
+    /// The check could not be made: too little is known.
+    Unknown,
     /// A server was stopped before all that was begun was finished: by a second signal, or because
     /// it took too long. Nothing is lost; the next start finds and finishes it.
     Unfinished,
@@ -192,10 +198,12 @@ pub fn main() -> ExitCode {
         Some(Command::Replay(args)) => replay_command::run(args),
         Some(Command::Bench(args)) => bench_command::run(*args),
         Some(Command::Audit(args)) => audit_command::run(args),
+        Some(Command::Gate(args)) => gate_command::run(*args),
     };
     match result {
         Ok(Verdict::Good) => ExitCode::SUCCESS,
         Ok(Verdict::Failed) => ExitCode::from(1),
+        Ok(Verdict::Unknown) => ExitCode::from(2),
         Ok(Verdict::Unfinished) => ExitCode::from(3),
         Err(error) => {
             eprintln!("orderly: {error:#}");

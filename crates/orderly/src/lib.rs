@@ -8,6 +8,7 @@ mod bench_command;
 mod cli;
 mod demo;
 mod edge;
+mod gate_command;
 mod gauges;
 mod keys;
 mod map;

@@ -466,6 +466,15 @@ pub const METRICS: &[Metric] = &[
     },
     // --- the program
     Metric {
+        name: "process_cpu_seconds",
+        kind: Kind::Gauge,
+        unit: Unit::Seconds,
+        labels: &[],
+        help: "Processor time that the process has used since its start, by all its threads; looked \
+               up every five seconds. It only rises: ask for its `rate`, which is the number of \
+               cores in use.",
+    },
+    Metric {
         name: "build_info",
         kind: Kind::Gauge,
         unit: Unit::Count,

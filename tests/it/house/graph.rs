@@ -24,6 +24,8 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     // The client side: a shop's files placed through the API; how fast that goes.
     ("replay", &["domain"]),
     ("bench", &["replay"]),
+    // It asks Prometheus and knows nothing of the shop but the names of metrics.
+    ("gate", &[]),
     // The log's readers are actors that work on transactions.
     ("broker", &["actors", "domain", "faults", "store", "topology"]),
     ("catalog", &["actors", "domain", "store", "topology"]),
@@ -81,7 +83,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("clap", &["orderly"]),
     // Who calls out: to the provider, to its caller's webhook, and the commands that speak to a
     // server.
-    ("reqwest", &["bank", "orderly", "payments", "replay"]),
+    ("reqwest", &["bank", "gate", "orderly", "payments", "replay"]),
     // The bench makes and drops databases and asks the server what it did.
     ("sqlx", &["bench", "store"]),
     ("tracing-subscriber", &["telemetry"]),

@@ -3,6 +3,7 @@
 use super::promql::faults;
 use super::source::{Source, file, files, none, root};
 use domain::PARTITIONS;
+use gate::{SIGNALS, Scope};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -156,4 +157,18 @@ fn dashboards_ask_for_metrics_and_labels_that_are_there() {
         }
     }
     none(&found, "Panels that ask for what is not there:");
+}
+
+#[test]
+fn the_release_gate_asks_for_metrics_and_labels_that_are_there() {
+    let scope = Scope { select: String::new(), release: Some("1.0.0".to_owned()) };
+    let mut found = Vec::new();
+    for signal in SIGNALS {
+        let asked = scope.questions(signal, 60);
+        for query in [asked.value, asked.samples] {
+            let faults = faults(&query, &BTreeSet::new()).into_iter();
+            found.extend(faults.map(|fault| format!("{}: {fault}", signal.name)));
+        }
+    }
+    none(&found, "Signals of the release gate that are made of what is not there:");
 }
