@@ -1,21 +1,24 @@
-//! The tables `customer` and `api_key`.
+//! The tables `customer` and, in the modules, those around it. Whatever locks several rows takes
+//! them in this order: customer, account, session, refresh token.
 
-use crate::keys::KeyHash;
-use crate::{ApiKey, Created, Customer, NewCustomer, Payer, Scopes};
+pub(crate) mod accounts;
+pub(crate) mod addresses;
+pub(crate) mod keys;
+pub(crate) mod sessions;
+
+use crate::{Created, Customer, CustomerChange, CustomersError, NewCustomer, Payer};
 use domain::{CustomerId, Timestamp};
 use std::collections::HashMap;
-use store::{Db, Row, Rows, Statement, StoreError, statement};
-use uuid::Uuid;
+use store::{Db, Row, Rows, Statement, StoreError, Tx, statement};
 
 static INSERT: Statement = statement!("insert_customers");
 static FIND: Statement = statement!("find_customers");
 static FIND_IMPORTED: Statement = statement!("find_imported");
 static FIND_PAYERS: Statement = statement!("find_payers");
 static LIST: Statement = statement!("list_customers");
-static INSERT_KEY: Statement = statement!("insert_key");
-static FIND_KEY: Statement = statement!("find_key");
-static LIST_KEYS: Statement = statement!("list_keys");
-static REVOKE_KEY: Statement = statement!("revoke_key");
+static LOCK: Statement = statement!("lock_customer");
+static CHANGE: Statement = statement!("change_customer");
+static ERASE: Statement = statement!("erase_customer");
 
 /// Writes customers, where their reference is not taken, and answers line by line.
 pub(crate) async fn create(
@@ -23,15 +26,9 @@ pub(crate) async fn create(
     lines: Vec<(CustomerId, NewCustomer)>,
     now: Timestamp,
 ) -> Result<Vec<Created>, StoreError> {
-    let rows = Rows::new()
-        .uuids(lines.iter().map(|(id, _)| id.0))
-        .texts(lines.iter().map(|(_, new)| new.external_ref.clone()))
-        .texts(lines.iter().map(|(_, new)| new.name.clone()))
-        .texts(lines.iter().map(|(_, new)| new.email.clone()))
-        .texts(lines.iter().map(|(_, new)| new.default_payment_method.clone()));
     let imported = Rows::new().texts(lines.iter().filter_map(|(_, new)| new.external_ref.clone()));
     let mut tx = db.begin().await?;
-    tx.execute(INSERT.query().rows(rows).bind(now)).await?;
+    tx.execute(INSERT.query().rows(rows(&lines)).bind(now)).await?;
     let imported = tx.fetch(FIND_IMPORTED.query().rows(imported)).await?;
     tx.commit().await?;
     let mut by_ref = HashMap::with_capacity(imported.len());
@@ -87,61 +84,78 @@ pub(crate) async fn payers(
     db.fetch(FIND_PAYERS.query().rows(wanted)).await?.iter().map(read).collect()
 }
 
-/// Writes the key if no key has its hash, and gives the one that has.
-pub(crate) async fn ensure_key(
-    db: &Db,
-    hash: &KeyHash,
-    key: &ApiKey,
-) -> Result<ApiKey, StoreError> {
-    let insert = INSERT_KEY
-        .query()
-        .bind(key.id)
-        .bind(key.name.as_str())
-        .bind(hash.to_vec())
-        .bind(key.scopes.to_string())
-        .bind(key.created_at);
-    let mut tx = db.begin().await?;
-    tx.execute(insert).await?;
-    let row = tx.fetch_optional(FIND_KEY.query().bind(hash.to_vec())).await?;
-    tx.commit().await?;
-    match row {
-        Some(row) => read_key(&row),
-        None => Err(StoreError::Inconsistent {
-            statement: FIND_KEY.name,
-            column: "secret_hash".to_owned(),
-            detail: "a key was written and is not there".to_owned(),
-        }),
-    }
+/// A customer whose row is locked.
+pub(crate) struct Locked {
+    pub(crate) customer: Customer,
+    pub(crate) erased: bool,
 }
 
-pub(crate) async fn find_key(db: &Db, hash: &KeyHash) -> Result<Option<ApiKey>, StoreError> {
-    let query = FIND_KEY.query().bind(hash.to_vec());
-    db.fetch_optional(query).await?.as_ref().map(read_key).transpose()
+/// Locks a customer's row until the transaction ends.
+pub(crate) async fn lock(tx: &mut Tx, id: CustomerId) -> Result<Option<Locked>, StoreError> {
+    let row = tx.fetch_optional(LOCK.query().bind(id.0)).await?;
+    let locked = |row: &Row| Ok(Locked { customer: read(row)?, erased: row.int("erased")? != 0 });
+    row.as_ref().map(locked).transpose()
 }
 
-pub(crate) async fn list_keys(
+/// Changes a customer, unless it has another version than `if_match`. A change that changes
+/// nothing writes nothing.
+pub(crate) async fn change(
     db: &Db,
-    after: Option<Uuid>,
-    limit: i64,
-) -> Result<Vec<ApiKey>, StoreError> {
-    let query = LIST_KEYS.query().bind(after).bind(limit.max(0));
-    db.fetch(query).await?.iter().map(read_key).collect()
-}
-
-/// Revokes a key and gives its hash; `None` if there is no such key that still opens something.
-pub(crate) async fn revoke_key(
-    db: &Db,
-    id: Uuid,
+    id: CustomerId,
+    change: CustomerChange,
+    if_match: Option<i64>,
     now: Timestamp,
-) -> Result<Option<KeyHash>, StoreError> {
+) -> Result<Customer, CustomersError> {
     let mut tx = db.begin().await?;
-    let row = tx.fetch_optional(REVOKE_KEY.query().bind(id).bind(now)).await?;
+    let locked = lock(&mut tx, id).await?.filter(|locked| !locked.erased);
+    let before = locked.ok_or(CustomersError::NotFound)?.customer;
+    if if_match.is_some_and(|version| version != before.version) {
+        return Err(CustomersError::VersionMismatch { current: before.version });
+    }
+    let mut after = change.apply(before.clone());
+    if after == before {
+        return Ok(after);
+    }
+    let update = CHANGE
+        .query()
+        .bind(id.0)
+        .bind(before.version)
+        .bind(after.name.as_str())
+        .bind(after.email.clone())
+        .bind(after.default_payment_method.clone())
+        .bind(now);
+    if tx.execute(update).await? == 0 {
+        return Err(StoreError::Overtaken { statement: CHANGE.name }.into());
+    }
     tx.commit().await?;
-    row.map(|row| {
-        let hash = row.bytes("secret_hash")?;
-        hash.try_into().map_err(|_| row.wrong("secret_hash", "is not 32 bytes long"))
-    })
-    .transpose()
+    (after.version, after.updated_at) = (before.version + 1, now);
+    Ok(after)
+}
+
+/// Takes everything personal out of the row, which is locked.
+pub(crate) async fn erase(tx: &mut Tx, id: CustomerId, now: Timestamp) -> Result<(), StoreError> {
+    tx.execute(ERASE.query().bind(id.0).bind(now)).await.map(drop)
+}
+
+/// Writes one new customer.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    id: CustomerId,
+    new: NewCustomer,
+    now: Timestamp,
+) -> Result<Customer, StoreError> {
+    let lines = vec![(id, new.clone())];
+    tx.execute(INSERT.query().rows(rows(&lines)).bind(now)).await?;
+    Ok(new.into_customer(id, now))
+}
+
+fn rows(lines: &[(CustomerId, NewCustomer)]) -> Rows {
+    Rows::new()
+        .uuids(lines.iter().map(|(id, _)| id.0))
+        .texts(lines.iter().map(|(_, new)| new.external_ref.clone()))
+        .texts(lines.iter().map(|(_, new)| new.name.clone()))
+        .texts(lines.iter().map(|(_, new)| new.email.clone()))
+        .texts(lines.iter().map(|(_, new)| new.default_payment_method.clone()))
 }
 
 fn read(row: &Row) -> Result<Customer, StoreError> {
@@ -152,15 +166,7 @@ fn read(row: &Row) -> Result<Customer, StoreError> {
         email: row.opt_text("email")?,
         default_payment_method: row.opt_text("default_payment_method")?,
         created_at: row.time("created_at")?,
-    })
-}
-
-fn read_key(row: &Row) -> Result<ApiKey, StoreError> {
-    Ok(ApiKey {
-        id: row.uuid("id")?,
-        name: row.text("name")?,
-        scopes: Scopes::parse(&row.text("scopes")?),
-        created_at: row.time("created_at")?,
-        revoked: row.int("revoked")? != 0,
+        updated_at: row.time("updated_at")?,
+        version: row.int("version")?,
     })
 }

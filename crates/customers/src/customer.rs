@@ -2,7 +2,7 @@
 
 use domain::{CustomerId, Timestamp};
 
-/// Somebody who orders. For now a customer never changes.
+/// Somebody who orders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Customer {
     /// Names the customer.
@@ -17,6 +17,10 @@ pub struct Customer {
     pub default_payment_method: Option<String>,
     /// When they became known.
     pub created_at: Timestamp,
+    /// When they last changed.
+    pub updated_at: Timestamp,
+    /// Rises with each change, from 1.
+    pub version: i64,
 }
 
 /// A customer to be.
@@ -44,7 +48,44 @@ impl NewCustomer {
 
     pub(crate) fn into_customer(self, id: CustomerId, created_at: Timestamp) -> Customer {
         let Self { external_ref, name, email, default_payment_method } = self;
-        Customer { id, external_ref, name, email, default_payment_method, created_at }
+        let (updated_at, version) = (created_at, 1);
+        Customer {
+            id,
+            external_ref,
+            name,
+            email,
+            default_payment_method,
+            created_at,
+            updated_at,
+            version,
+        }
+    }
+}
+
+/// What is to become of a customer; `None` leaves a thing as it is, `Some(None)` takes it away.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CustomerChange {
+    /// What people call them.
+    pub name: Option<String>,
+    /// Where to write to them.
+    pub email: Option<Option<String>>,
+    /// How they pay if an order does not say.
+    pub default_payment_method: Option<Option<String>>,
+}
+
+impl CustomerChange {
+    /// The customer after the change. The version is not touched.
+    pub(crate) fn apply(self, mut customer: Customer) -> Customer {
+        if let Some(name) = self.name {
+            customer.name = name;
+        }
+        if let Some(email) = self.email {
+            customer.email = email;
+        }
+        if let Some(method) = self.default_payment_method {
+            customer.default_payment_method = method;
+        }
+        customer
     }
 }
 
@@ -62,4 +103,29 @@ pub struct Created {
 pub struct Payer {
     /// How they pay if an order does not say.
     pub default_payment_method: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn a_change_touches_what_it_names_and_can_take_away() {
+        let new = NewCustomer {
+            external_ref: Some("h-1".into()),
+            name: "Ada".into(),
+            email: Some("a@b".into()),
+            default_payment_method: Some("pm_card_visa".into()),
+        };
+        let before = new.into_customer(CustomerId(Uuid::from_u128(1)), Timestamp::from_micros(5));
+        assert_eq!(CustomerChange::default().apply(before.clone()), before);
+        let change = CustomerChange {
+            name: Some("Ada L".into()),
+            email: Some(None),
+            default_payment_method: None,
+        };
+        let after = change.apply(before.clone());
+        assert_eq!(after, Customer { name: "Ada L".into(), email: None, ..before });
+    }
 }

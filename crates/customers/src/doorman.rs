@@ -1,105 +1,152 @@
-//! Who knows the keys: a memory that every request asks, and an actor for the keys that are not
-//! in it.
+//! Who knows keys and sessions: a memory that every request asks, and an actor for those that are
+//! not in it.
 
-use crate::keys::KeyHash;
-use crate::messages::Recognise;
-use crate::{Principal, books};
+use crate::account::Role;
+use crate::books::{self, sessions};
+use crate::messages::{Credential, Recognise};
+use crate::{Kind, Principal};
 use actors::{BatchLimits, Batcher, Desk, Envelope, Opened, Serve, Service};
 use domain::{Clock, Timestamp};
 use moka::future::Cache;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::{Db, StoreError};
 use tracing::Instrument;
+use uuid::Uuid;
 
-/// How long a key that was good passes without another look, in seconds: as long as a key that
-/// another node revoked may still open this one.
+/// How long a credential that was good passes without another look, in seconds: as long as a key
+/// that another node revoked, or a session that ended there, may still open this one.
 const GOOD_SECONDS: u32 = 10;
 
-/// How long a key that was bad is refused without another look, in seconds.
+/// How long a credential that was bad is refused without another look, in seconds.
 const BAD_SECONDS: u32 = 2;
 
-/// How long a key is remembered at all. The age that counts is told by the wall clock; this is
+/// How long a credential is remembered at all. The age that counts is told by the wall clock; this is
 /// told by one that nobody can set back, and is longer so that the two are never in each other's
 /// way.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
-/// How long a key that was good passes while the database is away, in seconds. Nobody can be asked
+/// How long a credential that was good passes while the database is away, in seconds. Nobody can be asked
 /// then; and what such a key opens meanwhile are reads from memory, because nothing can be written.
 const PROVEN_SECONDS: u32 = 600;
 
 /// Like [`FORGOTTEN_AFTER`], for the keys that were proven.
 const UNPROVEN_AFTER: Duration = Duration::from_secs(660);
 
-/// Most keys in each of the memories. They are apart, so that a flood of bad keys drives no
-/// good one out.
-const KEYS_MAX: u64 = 10_000;
+/// Most credentials in each memory of good ones: all who are there at the same time, in some tens
+/// of megabytes.
+const GOOD_MAX: u64 = 100_000;
+
+/// Most in the memory of bad ones. It is apart, so that a flood of them drives no good one out.
+const BAD_MAX: u64 = 10_000;
+
+/// Most keys whose use is noted and not written yet.
+const USES_MAX: usize = 10_000;
 
 /// Look-ups under way at once. A flood of made-up keys may take this many connections to the
 /// database and no more; the others wait here, and are refused when the mailbox is full.
 const LIMITS: BatchLimits = BatchLimits { items_max: 1, weight_max: 1, in_flight_max: 4 };
 
-/// The keys that were seen lately.
+/// The credentials that were seen lately.
 #[derive(Clone)]
 pub(crate) struct Memory {
-    good: Cache<KeyHash, Arc<Good>>,
-    bad: Cache<KeyHash, Timestamp>,
+    good: Cache<Credential, Arc<Good>>,
+    bad: Cache<Credential, Timestamp>,
     /// The good ones, kept for longer: what passes when the database cannot be asked.
-    proven: Cache<KeyHash, Arc<Good>>,
+    proven: Cache<Credential, Arc<Good>>,
+    /// When keys were looked up, until that is written.
+    uses: Arc<Mutex<HashMap<Uuid, Timestamp>>>,
+}
+
+/// Whose credential it is, and until when.
+struct Found {
+    principal: Principal,
+    expires_at: Option<Timestamp>,
 }
 
 struct Good {
-    principal: Principal,
+    found: Found,
     seen: Timestamp,
+}
+
+impl Good {
+    /// The principal, if this was seen within so many seconds and has not expired.
+    fn still(&self, now: Timestamp, seconds: u32) -> Option<Principal> {
+        let lasts = self.found.expires_at.is_none_or(|end| now < end);
+        (lasts && is_fresh(self.seen, now, seconds)).then(|| self.found.principal.clone())
+    }
 }
 
 impl Memory {
     pub(crate) fn new() -> Self {
+        let good = |forgotten| Cache::builder().max_capacity(GOOD_MAX).time_to_live(forgotten);
         Self {
-            good: Cache::builder().max_capacity(KEYS_MAX).time_to_live(FORGOTTEN_AFTER).build(),
-            bad: Cache::builder().max_capacity(KEYS_MAX).time_to_live(FORGOTTEN_AFTER).build(),
-            proven: Cache::builder().max_capacity(KEYS_MAX).time_to_live(UNPROVEN_AFTER).build(),
+            good: good(FORGOTTEN_AFTER).build(),
+            bad: Cache::builder().max_capacity(BAD_MAX).time_to_live(FORGOTTEN_AFTER).build(),
+            proven: good(UNPROVEN_AFTER).build(),
+            uses: Arc::default(),
         }
     }
 
-    /// Whose key it is, as far as that was seen lately: `Some(None)` for a key that opens nothing.
-    pub(crate) async fn recall(&self, hash: &KeyHash, now: Timestamp) -> Option<Option<Principal>> {
-        if let Some(good) = self.good.get(hash).await
-            && is_fresh(good.seen, now, GOOD_SECONDS)
+    /// Whose it is, as far as that was seen lately: `Some(None)` for one that opens nothing.
+    pub(crate) async fn recall(
+        &self,
+        credential: &Credential,
+        now: Timestamp,
+    ) -> Option<Option<Principal>> {
+        if let Some(good) = self.good.get(credential).await
+            && let Some(principal) = good.still(now, GOOD_SECONDS)
         {
-            return Some(Some(good.principal.clone()));
+            return Some(Some(principal));
         }
-        let seen = self.bad.get(hash).await?;
+        let seen = self.bad.get(credential).await?;
         is_fresh(seen, now, BAD_SECONDS).then_some(None)
     }
 
-    /// Whose key it was when it was last looked at, for a time in which nobody can look.
-    pub(crate) async fn recall_proven(&self, hash: &KeyHash, now: Timestamp) -> Option<Principal> {
-        let proven = self.proven.get(hash).await?;
-        is_fresh(proven.seen, now, PROVEN_SECONDS).then(|| proven.principal.clone())
+    /// Whose it was when it was last looked at, for a time in which nobody can look.
+    pub(crate) async fn recall_proven(
+        &self,
+        credential: &Credential,
+        now: Timestamp,
+    ) -> Option<Principal> {
+        self.proven.get(credential).await?.still(now, PROVEN_SECONDS)
     }
 
-    async fn learn(&self, hash: KeyHash, principal: Option<&Principal>, seen: Timestamp) {
-        match principal {
-            Some(principal) => {
-                self.bad.invalidate(&hash).await;
-                let good = Arc::new(Good { principal: principal.clone(), seen });
-                self.proven.insert(hash, good.clone()).await;
-                self.good.insert(hash, good).await;
+    async fn learn(&self, credential: Credential, found: Option<Found>, seen: Timestamp) {
+        match found {
+            Some(found) => {
+                self.bad.invalidate(&credential).await;
+                let good = Arc::new(Good { found, seen });
+                self.proven.insert(credential, good.clone()).await;
+                self.good.insert(credential, good).await;
             }
             None => {
-                self.good.invalidate(&hash).await;
-                self.proven.invalidate(&hash).await;
-                self.bad.insert(hash, seen).await;
+                self.good.invalidate(&credential).await;
+                self.proven.invalidate(&credential).await;
+                self.bad.insert(credential, seen).await;
             }
         }
     }
 
-    /// What was seen of this key is not true any more.
-    pub(crate) async fn forget(&self, hash: &KeyHash) {
-        self.good.invalidate(hash).await;
-        self.proven.invalidate(hash).await;
-        self.bad.invalidate(hash).await;
+    /// What was seen of this credential is not true any more.
+    pub(crate) async fn forget(&self, credential: &Credential) {
+        self.good.invalidate(credential).await;
+        self.proven.invalidate(credential).await;
+        self.bad.invalidate(credential).await;
+    }
+
+    fn note_use(&self, key: Uuid, now: Timestamp) {
+        // Nothing in here panics half-way.
+        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        if uses.len() < USES_MAX || uses.contains_key(&key) {
+            uses.insert(key, now);
+        }
+    }
+
+    /// The uses that were noted, which are forgotten here.
+    pub(crate) fn take_uses(&self) -> HashMap<Uuid, Timestamp> {
+        std::mem::take(&mut self.uses.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -134,7 +181,7 @@ impl Doorman {
                         continue;
                     };
                     let span = context.span().clone();
-                    reply.send(tools.recognise(message.hash).instrument(span).await);
+                    reply.send(tools.recognise(message.credential).instrument(span).await);
                 }
             };
             desk.run(work, |doorman, _, desk| {
@@ -146,27 +193,57 @@ impl Doorman {
 }
 
 impl Tools {
-    async fn recognise(&self, hash: KeyHash) -> Result<Option<Principal>, StoreError> {
+    async fn recognise(&self, credential: Credential) -> Result<Option<Principal>, StoreError> {
         // Taken before the look, so that what is learned is never believed for too long.
         let now = self.clock.now();
-        // Many requests with one key come at once: the first look serves them all.
-        if let Some(known) = self.memory.recall(&hash, now).await {
+        // Many requests with one credential come at once: the first look serves them all.
+        if let Some(known) = self.memory.recall(&credential, now).await {
             return Ok(known);
         }
-        let found = match books::find_key(&self.db, &hash).await {
+        let found = match self.look(&credential).await {
             Err(error @ StoreError::Unavailable(_)) => {
-                let proven = self.memory.recall_proven(&hash, now).await;
+                let proven = self.memory.recall_proven(&credential, now).await;
                 return proven.map(Some).ok_or(error);
             }
             found => found?,
         };
-        let principal = found.filter(|key| !key.revoked).map(|key| Principal {
-            id: key.id,
-            name: key.name.into(),
-            scopes: key.scopes,
-        });
-        self.memory.learn(hash, principal.as_ref(), now).await;
+        let found = found.filter(|found| found.expires_at.is_none_or(|end| now < end));
+        let principal = found.as_ref().map(|found| found.principal.clone());
+        if let (Credential::Key(_), Some(principal)) = (credential, &principal) {
+            self.memory.note_use(principal.id, now);
+        }
+        self.memory.learn(credential, found, now).await;
         Ok(principal)
+    }
+
+    async fn look(&self, credential: &Credential) -> Result<Option<Found>, StoreError> {
+        Ok(match credential {
+            Credential::Key(hash) => {
+                let key = books::keys::find(&self.db, hash).await?.filter(|key| !key.revoked);
+                key.map(|key| Found {
+                    principal: Principal {
+                        id: key.id,
+                        kind: Kind::Key,
+                        name: key.name.into(),
+                        scopes: key.scopes,
+                    },
+                    expires_at: key.expires_at,
+                })
+            }
+            Credential::Session(id) => sessions::find(&self.db, *id).await?.map(Found::of_session),
+        })
+    }
+}
+
+impl Found {
+    fn of_session(live: sessions::Live) -> Self {
+        let kind = match (live.role, live.customer_id) {
+            (Role::Customer, Some(id)) => Kind::Customer(id),
+            (role, _) => Kind::Staff(role),
+        };
+        let (name, scopes) = (live.role.as_str().into(), live.role.scopes());
+        let principal = Principal { id: live.account_id, kind, name, scopes };
+        Self { principal, expires_at: Some(live.expires_at) }
     }
 }
 

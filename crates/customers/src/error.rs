@@ -1,6 +1,6 @@
 //! What can go wrong with customers and keys.
 
-use crate::CREATE_MAX;
+use crate::{ADDRESSES_MAX, CREATE_MAX};
 use actors::AskError;
 use store::StoreError;
 use topology::Failure;
@@ -21,6 +21,30 @@ pub enum CustomersError {
     /// The text of a key is not 16 to 512 visible ASCII characters; nothing happened.
     #[error("a key has 16 to 512 visible ASCII characters")]
     WeakKey,
+    /// There is no such customer, address or account, or there is none any more; nothing happened.
+    #[error("there is no such thing")]
+    NotFound,
+    /// The customer has another version than the client insists on; nothing happened.
+    #[error("the customer has the version {current}")]
+    VersionMismatch {
+        /// The version it has.
+        current: i64,
+    },
+    /// The customer has [`ADDRESSES_MAX`] addresses; nothing happened.
+    #[error("a customer has at most {ADDRESSES_MAX} addresses")]
+    TooManyAddresses,
+    /// An account has this e-mail address, or the customer has an account; nothing happened.
+    #[error("there is such an account already")]
+    AccountExists,
+    /// The e-mail address, the password or the refresh token is not right. Which, is not told.
+    #[error("the credentials are not right")]
+    Refused,
+    /// Too many passwords wait to be checked; nothing happened.
+    #[error("too many passwords wait to be checked")]
+    Busy,
+    /// A password could not be hashed, or a token not be made.
+    #[error("a password could not be hashed or a token not be made: {0}")]
+    Hashing(String),
     /// The database failed.
     #[error("the customers' books could not be read or written")]
     Store(#[from] StoreError),
@@ -32,7 +56,15 @@ pub enum CustomersError {
 impl Failure for CustomersError {
     fn is_failure(&self) -> bool {
         match self {
-            Self::Invalid { .. } | Self::TooMany(_) | Self::WeakKey => false,
+            Self::Invalid { .. }
+            | Self::TooMany(_)
+            | Self::WeakKey
+            | Self::NotFound
+            | Self::VersionMismatch { .. }
+            | Self::TooManyAddresses
+            | Self::AccountExists
+            | Self::Refused => false,
+            Self::Busy | Self::Hashing(_) => true,
             Self::Store(error) => error.is_failure(),
             Self::Ask(error) => error.is_failure(),
         }
@@ -44,7 +76,16 @@ impl CustomersError {
     #[must_use]
     pub const fn is_certainly_aborted(&self) -> bool {
         match self {
-            Self::Invalid { .. } | Self::TooMany(_) | Self::WeakKey => true,
+            Self::Invalid { .. }
+            | Self::TooMany(_)
+            | Self::WeakKey
+            | Self::NotFound
+            | Self::VersionMismatch { .. }
+            | Self::TooManyAddresses
+            | Self::AccountExists
+            | Self::Refused
+            | Self::Busy
+            | Self::Hashing(_) => true,
             Self::Store(error) => error.is_certainly_aborted(),
             Self::Ask(error) => error.nothing_happened(),
         }
@@ -55,7 +96,7 @@ impl CustomersError {
     pub const fn is_conflict(&self) -> bool {
         match self {
             Self::Store(error) => error.is_conflict(),
-            Self::Invalid { .. } | Self::TooMany(_) | Self::WeakKey | Self::Ask(_) => false,
+            _ => false,
         }
     }
 
@@ -66,7 +107,7 @@ impl CustomersError {
         match self {
             Self::Invalid { .. } => true,
             Self::Store(error) => error.may_be_one_rows_fault(),
-            Self::TooMany(_) | Self::WeakKey | Self::Ask(_) => false,
+            _ => false,
         }
     }
 }

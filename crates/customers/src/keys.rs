@@ -1,8 +1,9 @@
 //! API keys: their text, what they may do, and who holds them. Pure.
 
+use crate::account::Role;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::Timestamp;
+use domain::{CustomerId, Timestamp};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -16,15 +17,59 @@ const LENGTH: RangeInclusive<usize> = 16..=512;
 /// SHA-256 of a whole key. It stands for the key in memory and in the database.
 pub(crate) type KeyHash = [u8; 32];
 
+/// What begins each key of ours.
+const MARK: &str = "ok_";
+
+/// Length of a key of ours: the mark and 43 characters.
+const OURS: usize = MARK.len() + 43;
+
+/// Characters of a key of ours that are no secret: the mark, and 48 of the 256 random bits.
+const PREFIX: usize = MARK.len() + 8;
+
 /// Who makes a request. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
-    /// The id of their key.
+    /// The id of their key or account.
     pub id: Uuid,
-    /// The name of their key.
+    /// What they came in with.
+    pub kind: Kind,
+    /// What people call them: the name of their key, or of their role.
     pub name: Arc<str>,
     /// What they may do.
     pub scopes: Scopes,
+}
+
+/// What kind of principal it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Nobody in particular: somebody who has shown nothing.
+    Guest,
+    /// A service, with an API key.
+    Key,
+    /// Somebody of the shop who has signed in; never [`Role::Customer`].
+    Staff(Role),
+    /// A customer who has signed in.
+    Customer(CustomerId),
+}
+
+impl Principal {
+    /// Somebody who has shown nothing.
+    #[must_use]
+    pub fn guest() -> Self {
+        let (name, scopes) = ("guest".into(), Scopes::default());
+        Self { id: Uuid::nil(), kind: Kind::Guest, name, scopes }
+    }
+
+    /// As the timeline of an order names them: without anything personal.
+    #[must_use]
+    pub fn actor(&self) -> Arc<str> {
+        match self.kind {
+            Kind::Guest => self.name.clone(),
+            Kind::Key => format!("key:{}", self.name).into(),
+            Kind::Staff(role) => format!("{}:{}", role.as_str(), self.id).into(),
+            Kind::Customer(id) => format!("customer:{id}").into(),
+        }
+    }
 }
 
 /// A key as it stands in the books: without its secret.
@@ -40,6 +85,21 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     /// Whether it opens nothing any more.
     pub revoked: bool,
+    /// Its first characters, for people to tell keys apart. Only keys of ours have some: of a text
+    /// that a person chose, no part is told.
+    pub prefix: Option<String>,
+    /// When it stops to open anything by itself.
+    pub expires_at: Option<Timestamp>,
+    /// When it was used last, to a minute or so.
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl ApiKey {
+    /// Whether it opens anything at this moment.
+    #[must_use]
+    pub fn opens(&self, now: Timestamp) -> bool {
+        !self.revoked && self.expires_at.is_none_or(|end| now < end)
+    }
 }
 
 /// What a principal may do: names such as `orders:write`, where `orders:*` stands for all that
@@ -53,6 +113,12 @@ impl Scopes {
     #[must_use]
     pub fn parse(text: &str) -> Self {
         Self(text.split_whitespace().map(Box::from).collect())
+    }
+
+    /// Their names.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.0.iter().map(|scope| scope.to_string()).collect()
     }
 
     /// Whether they cover `wanted`, such as `orders:write`.
@@ -75,7 +141,13 @@ impl fmt::Display for Scopes {
 /// The text of a new key: `ok_` and 43 characters that hold 32 random bytes.
 #[must_use]
 pub fn new_secret(random: [u8; 32]) -> String {
-    format!("ok_{}", URL_SAFE_NO_PAD.encode(random))
+    format!("{MARK}{}", URL_SAFE_NO_PAD.encode(random))
+}
+
+/// The part of a key that may be told.
+pub(crate) fn prefix(secret: &str) -> Option<String> {
+    let is_ours = secret.len() == OURS && secret.starts_with(MARK);
+    secret.get(..PREFIX).filter(|_| is_ours).map(str::to_owned)
 }
 
 /// The hash of a key; `None` if the text cannot be one.
@@ -127,6 +199,30 @@ mod tests {
         assert_eq!(secret, format!("ok_{}8", "_".repeat(42)));
         assert_eq!(secret.len(), 46);
         assert!(hash(&secret).is_some());
+    }
+
+    #[test]
+    fn of_a_key_of_ours_the_beginning_may_be_told() {
+        let secret = new_secret([0; 32]);
+        assert_eq!(prefix(&secret).as_deref(), Some("ok_AAAAAAAA"));
+        for other in
+            ["", "ok_", "ok_chosen-by-a-person-0123", &"ä".repeat(23), &format!("{secret}A")]
+        {
+            assert_eq!(prefix(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn actors_are_named_without_anything_personal() {
+        let id = Uuid::from_u128(7);
+        let actor = |kind| {
+            let name = "till 3".into();
+            Principal { id, kind, name, scopes: Scopes::default() }.actor().to_string()
+        };
+        assert_eq!(actor(Kind::Key), "key:till 3");
+        assert_eq!(actor(Kind::Staff(Role::Operator)), format!("operator:{id}"));
+        let customer = CustomerId(Uuid::from_u128(8));
+        assert_eq!(actor(Kind::Customer(customer)), format!("customer:{customer}"));
     }
 
     #[test]

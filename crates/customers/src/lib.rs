@@ -1,87 +1,124 @@
-//! The customers of the shop, and the API keys of those who work with it.
+//! The customers of the shop, and all who work with it: who they are, how they prove it, and what
+//! they may do.
 //!
-//! Customers never change for now, so what is cached of them cannot be wrong. A key is looked up
-//! by the hash of its whole text; the keys themselves are kept nowhere and logged never.
+//! | module | what is in it |
+//! |---|---|
+//! | `people` | customers and their addresses: made, read, changed, forgotten |
+//! | `signing_in` | accounts, passwords, sessions |
+//! | `entry` | who comes in: API keys and access tokens |
+//! | `doorman` | what is remembered of keys and sessions, for how long |
+//! | `token`, `password`, `keys`, `account` | the forms of what is shown and kept |
 //!
-//! **Invariant:** ten seconds after a key was revoked it opens nothing on any node. On the node that
-//! revoked it this is so at once, but for a look-up that was on its way just then. If a node's
-//! clock is set back meanwhile, the ten seconds may become sixty there, never more. Only on a node
-//! that cannot reach the database does a key that it saw before pass for ten minutes: it can write
-//! nothing there.
+//! A key is looked up by the hash of its whole text; keys, passwords and refresh tokens are kept
+//! nowhere and logged never.
+//!
+//! **Invariant:** ten seconds after a key was revoked or a session ended it opens nothing on any
+//! node. On the node where that happened this is so at once, but for a look-up that was on its way
+//! just then. If a node's clock is set back meanwhile, the ten seconds may become sixty there, never
+//! more. Only on a node that cannot reach the database does a key or session that it saw before pass
+//! for ten minutes: it can write nothing there.
 
+mod account;
 mod actor;
+mod address;
 mod books;
 mod customer;
 mod doorman;
+mod entry;
 mod error;
 mod keys;
 mod messages;
+mod password;
+mod people;
+mod signing_in;
+mod token;
 
-pub use customer::{Created, Customer, NewCustomer, Payer};
+pub use account::{Account, EMAIL_LENGTH_MAX, Email, NewAccount, Password, PasswordFault, Role};
+pub use address::{Address, NamedAddress};
+pub use customer::{Created, Customer, CustomerChange, NewCustomer, Payer};
+pub use entry::NewKey;
 pub use error::CustomersError;
-pub use keys::{ApiKey, Principal, Scopes, new_secret};
+pub use keys::{ApiKey, Kind, Principal, Scopes, new_secret};
+pub use people::{ADDRESSES_MAX, CREATE_MAX};
+pub use signing_in::{Grant, SESSION_SECONDS, SESSIONS_MAX};
+pub use token::TokenSettings;
 
 use actor::Registrar;
-use actors::{
-    Home, Mailbox, MailboxPolicy, Request, RequestContext, Serve, Supervision, TraceId, Vitals,
-};
-use domain::{Clock, CustomerId, IdSource};
+use actors::{Home, Mailbox, MailboxPolicy, Request, RequestContext, Serve, Supervision, Vitals};
+use domain::{Clock, CustomerId, IdSource, Timestamp};
 use doorman::{Doorman, Memory};
-use messages::{Create, ReadPayers, Recognise};
 use metrics::{Counter, counter};
 use moka::future::Cache;
-use std::collections::{HashMap, HashSet};
+use password::Passwords;
 use std::sync::Arc;
-use std::time::Duration;
-use store::{Db, StoreError};
-use tokio::time::Instant;
-use topology::{Edge, Outcome};
-use tracing::Span;
-use uuid::Uuid;
+use store::Db;
+use token::Mint;
+use topology::Edge;
 
 #[cfg(test)]
 mod tests;
-
-/// Most customers in one [`Customers::create`].
-pub const CREATE_MAX: usize = 1000;
 
 /// Customers whose way of paying is kept in memory: those who order at the same time, many times
 /// over, in some tens of megabytes.
 const PAYERS_MAX: u64 = 100_000;
 
 /// Key look-ups that may wait. At a fraction of a millisecond each, with four at a time, the last
-/// one waits less than [`LOOK_UP_PATIENCE`].
+/// one waits less than a request does.
 const LOOK_UPS_MAX: usize = 1024;
 
-/// How long a request waits to learn whose key it carries.
-const LOOK_UP_PATIENCE: Duration = Duration::from_secs(2);
+/// How the service is set up.
+#[derive(Clone)]
+pub struct CustomersConfig {
+    /// How access tokens are made and checked.
+    pub tokens: TokenSettings,
+    /// Random bytes, for secrets and salts.
+    pub random: fn() -> [u8; 32],
+}
 
-/// The handle of the customers and the keys. Cheap to clone.
+impl CustomersConfig {
+    /// Tokens of the issuer `orderly` that live for ten minutes, signed with a secret of the
+    /// database.
+    #[must_use]
+    pub fn new(random: fn() -> [u8; 32]) -> Self {
+        let issuer = "orderly".to_owned();
+        Self { tokens: TokenSettings { issuer, keys: Vec::new(), life_seconds: 600 }, random }
+    }
+}
+
+/// The handle of the customers, the accounts and the keys. Cheap to clone.
 #[derive(Clone)]
 pub struct Customers {
     db: Db,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
+    random: fn() -> [u8; 32],
     registrar: Mailbox<Registrar>,
     doorman: Mailbox<Doorman>,
-    payers: Cache<CustomerId, Payer>,
+    passwords: Passwords,
+    mint: Arc<Mint>,
+    payers: Cache<CustomerId, (Payer, Timestamp)>,
     keys: Memory,
     recalled: Counter,
     looked_up: Counter,
     edge: Edge,
 }
 
-/// Starts the service at `home`.
+/// Starts the service at `home`. Without a configured secret for tokens, the one of the database
+/// is read, or made.
 ///
 /// # Errors
-/// None for now; the service reads nothing before it is asked.
-#[expect(clippy::unused_async, reason = "all services are started alike")]
+/// [`CustomersError::Store`].
 pub async fn start(
     db: Db,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
+    config: CustomersConfig,
     home: &Home,
 ) -> Result<Customers, CustomersError> {
+    let CustomersConfig { mut tokens, random } = config;
+    if tokens.keys.is_empty() {
+        tokens.keys.push(books::keys::signing_secret(&db, random(), clock.now()).await?);
+    }
     let keys = Memory::new();
     let registrar = {
         let (db, clock, ids) = (db.clone(), clock.clone(), ids.clone());
@@ -107,8 +144,11 @@ pub async fn start(
         db,
         clock,
         ids,
+        random,
         registrar,
         doorman,
+        passwords: Passwords::new(random),
+        mint: Arc::new(Mint::new(&tokens)),
         payers: Cache::new(PAYERS_MAX),
         keys,
         // Held, because finding a counter by name costs more than counting.
@@ -126,186 +166,18 @@ impl Customers {
     }
 
     /// Asks an actor, and counts the call.
-    async fn ask<S, M, T>(
+    async fn ask<S, M, T, E>(
         &self,
         mailbox: &Mailbox<S>,
         message: M,
         context: &RequestContext,
     ) -> Result<T, CustomersError>
     where
-        M: Request<Answer = Result<T, StoreError>>,
+        M: Request<Answer = Result<T, E>>,
         S: Serve<M>,
+        CustomersError: From<E>,
     {
         self.edge.call(async { Ok(mailbox.ask(message, context).await??) }).await
-    }
-
-    /// Creates customers in one transaction and answers line by line, in order. A line whose
-    /// `external_ref` is taken, by an earlier customer or an earlier line, gets that customer as
-    /// it is: an import may be repeated.
-    ///
-    /// # Errors
-    /// [`CustomersError::TooMany`] and [`CustomersError::Invalid`] before anything was written;
-    /// [`CustomersError::Store`]; [`CustomersError::Ask`].
-    pub async fn create(
-        &self,
-        customers: Vec<NewCustomer>,
-        context: &RequestContext,
-    ) -> Result<Vec<Created>, CustomersError> {
-        if customers.len() > CREATE_MAX {
-            return Err(CustomersError::TooMany(customers.len()));
-        }
-        if let Some(line) = customers.iter().position(|new| !new.can_be_kept()) {
-            return Err(CustomersError::Invalid { line });
-        }
-        if customers.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.ask(&self.registrar, Create { customers }, context).await
-    }
-
-    /// The customer of this id.
-    ///
-    /// # Errors
-    /// [`CustomersError::Store`].
-    pub async fn get(&self, id: CustomerId) -> Result<Option<Customer>, CustomersError> {
-        Ok(self.edge.call(books::get(&self.db, id)).await?)
-    }
-
-    /// Up to `limit` customers, newest first; `after` is the last one of the page before.
-    ///
-    /// # Errors
-    /// [`CustomersError::Store`].
-    pub async fn list(
-        &self,
-        after: Option<CustomerId>,
-        limit: i64,
-    ) -> Result<Vec<Customer>, CustomersError> {
-        Ok(self.edge.call(books::list(&self.db, after, limit)).await?)
-    }
-
-    /// How these customers pay; those that do not exist are absent. Customers seen before come
-    /// from memory, the others from one query.
-    ///
-    /// # Errors
-    /// [`CustomersError::Store`]; [`CustomersError::Ask`].
-    pub async fn payers(
-        &self,
-        ids: Vec<CustomerId>,
-        context: &RequestContext,
-    ) -> Result<HashMap<CustomerId, Payer>, CustomersError> {
-        let mut known = HashMap::with_capacity(ids.len());
-        let mut unknown = HashSet::new();
-        for id in ids {
-            match self.payers.get(&id).await {
-                Some(payer) => drop(known.insert(id, payer)),
-                None => drop(unknown.insert(id)),
-            }
-        }
-        if unknown.is_empty() {
-            self.edge.looked(Outcome::Ok);
-            return Ok(known);
-        }
-        let ids = unknown.into_iter().collect();
-        for (id, payer) in self.ask(&self.registrar, ReadPayers { ids }, context).await? {
-            self.payers.insert(id, payer.clone()).await;
-            known.insert(id, payer);
-        }
-        Ok(known)
-    }
-
-    /// Whose key this is; `None` if it opens nothing. A key that was seen within the last ten
-    /// seconds costs a hash and a look into memory; another one is looked up in the database.
-    ///
-    /// # Errors
-    /// [`CustomersError::Store`]; [`CustomersError::Ask`], such as `Full` under a flood of unknown
-    /// keys. The request is then neither allowed nor refused.
-    pub async fn authenticate(&self, key: &str) -> Result<Option<Principal>, CustomersError> {
-        let Some(hash) = keys::hash(key) else {
-            return Ok(None);
-        };
-        if let Some(known) = self.keys.recall(&hash, self.clock.now()).await {
-            self.recalled.increment(1);
-            self.edge.looked(Outcome::Ok);
-            return Ok(known);
-        }
-        self.looked_up.increment(1);
-        let context = RequestContext::new(
-            Instant::now() + LOOK_UP_PATIENCE,
-            TraceId::new(self.ids.uuid()),
-            Span::current(),
-            "authentication".into(),
-        );
-        self.ask(&self.doorman, Recognise { hash }, &context).await
-    }
-
-    /// What memory alone says of this key: `Some(None)` that it opens nothing, `None` that it was
-    /// not seen within the last seconds and must be looked up.
-    pub async fn recall(&self, key: &str) -> Option<Option<Principal>> {
-        let Some(hash) = keys::hash(key) else {
-            return Some(None);
-        };
-        let known = self.keys.recall(&hash, self.clock.now()).await?;
-        self.recalled.increment(1);
-        self.edge.looked(Outcome::Ok);
-        Some(known)
-    }
-
-    /// Whose key this was within the last ten minutes, for a time in which the database is away.
-    /// `None` says nothing about the key.
-    pub async fn recall_proven(&self, key: &str) -> Option<Principal> {
-        let hash = keys::hash(key)?;
-        self.keys.recall_proven(&hash, self.clock.now()).await
-    }
-
-    /// Makes sure that a key with this secret exists, and gives it. An existing one stays as it
-    /// is, also if it is revoked or has another name or other scopes.
-    ///
-    /// # Errors
-    /// [`CustomersError::WeakKey`], before anything was written; [`CustomersError::Store`].
-    pub async fn ensure_key(
-        &self,
-        name: &str,
-        secret: &str,
-        scopes: &str,
-    ) -> Result<ApiKey, CustomersError> {
-        let hash = keys::hash(secret).ok_or(CustomersError::WeakKey)?;
-        let key = ApiKey {
-            id: self.ids.uuid(),
-            name: name.to_owned(),
-            scopes: Scopes::parse(scopes),
-            created_at: self.clock.now(),
-            revoked: false,
-        };
-        let key = self.edge.call(books::ensure_key(&self.db, &hash, &key)).await?;
-        self.keys.forget(&hash).await;
-        Ok(key)
-    }
-
-    /// Up to `limit` keys, newest first, also those that were revoked; `after` is the last one of
-    /// the page before.
-    ///
-    /// # Errors
-    /// [`CustomersError::Store`].
-    pub async fn list_keys(
-        &self,
-        after: Option<Uuid>,
-        limit: i64,
-    ) -> Result<Vec<ApiKey>, CustomersError> {
-        Ok(self.edge.call(books::list_keys(&self.db, after, limit)).await?)
-    }
-
-    /// Revokes a key: on this node at once, on the others within ten seconds. `false` if there is
-    /// no such key, or it was revoked before.
-    ///
-    /// # Errors
-    /// [`CustomersError::Store`].
-    pub async fn revoke_key(&self, id: Uuid) -> Result<bool, CustomersError> {
-        let revoked = self.edge.call(books::revoke_key(&self.db, id, self.clock.now())).await?;
-        let Some(hash) = revoked else {
-            return Ok(false);
-        };
-        self.keys.forget(&hash).await;
-        Ok(true)
     }
 
     /// What can be seen of the two actors: the one of the customers and the one of the keys.

@@ -1,11 +1,13 @@
 //! What the customers' actors can be asked.
 
 use crate::keys::KeyHash;
-use crate::{Created, NewCustomer, Payer, Principal};
+use crate::{Address, Created, Customer, CustomerChange, CustomersError, NewCustomer};
+use crate::{Payer, Principal};
 use actors::Request;
 use domain::CustomerId;
 use std::collections::HashMap;
 use store::StoreError;
+use uuid::Uuid;
 
 /// Write these customers. Answered line by line.
 pub struct Create {
@@ -14,7 +16,57 @@ pub struct Create {
 }
 
 impl Request for Create {
-    type Answer = Result<Vec<Created>, StoreError>;
+    type Answer = Result<Vec<Created>, CustomersError>;
+}
+
+/// Change a customer.
+pub struct Change {
+    /// Which.
+    pub id: CustomerId,
+    /// How.
+    pub change: CustomerChange,
+    /// The version that it is about; any when absent.
+    pub if_match: Option<i64>,
+}
+
+impl Request for Change {
+    type Answer = Result<Customer, CustomersError>;
+}
+
+/// Forget a person. Answered with the sessions that ended.
+pub struct Erase {
+    /// Which.
+    pub id: CustomerId,
+}
+
+impl Request for Erase {
+    type Answer = Result<Vec<Uuid>, CustomersError>;
+}
+
+/// Write an address of a customer.
+pub struct PutAddress {
+    /// Whose.
+    pub id: CustomerId,
+    /// The client's name of it.
+    pub name: String,
+    /// The address.
+    pub address: Address,
+}
+
+impl Request for PutAddress {
+    type Answer = Result<crate::NamedAddress, CustomersError>;
+}
+
+/// Remove an address of a customer.
+pub struct RemoveAddress {
+    /// Whose.
+    pub id: CustomerId,
+    /// The client's name of it.
+    pub name: String,
+}
+
+impl Request for RemoveAddress {
+    type Answer = Result<(), CustomersError>;
 }
 
 /// Read how these customers pay. Answered for those that exist.
@@ -27,10 +79,19 @@ impl Request for ReadPayers {
     type Answer = Result<HashMap<CustomerId, Payer>, StoreError>;
 }
 
-/// Find out whose key this is.
+/// What somebody shows to be let in, checked as far as that needs no database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Credential {
+    /// The hash of an API key.
+    Key(KeyHash),
+    /// The session of an access token that was signed by us.
+    Session(Uuid),
+}
+
+/// Find out whose credential this is.
 pub struct Recognise {
-    /// The key's hash.
-    pub hash: KeyHash,
+    /// The credential.
+    pub credential: Credential,
 }
 
 impl Request for Recognise {

@@ -1,10 +1,17 @@
 //! Customers and keys on SQLite, with real actors.
 
+mod people;
+mod signing_in;
+
 use super::*;
-use actors::{AskError, Home};
-use domain::Timestamp;
+use actors::{AskError, Home, RequestContext, TraceId};
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
+use tracing::Span;
+use uuid::Uuid;
 
 const SECRET: &str = "0123456789abcdef";
 
@@ -42,9 +49,13 @@ struct Shop {
     ids: Arc<Rising>,
 }
 
+fn config() -> CustomersConfig {
+    CustomersConfig::new(|| [9; 32])
+}
+
 impl Shop {
     async fn node(&self) -> Customers {
-        start(self.db.clone(), self.hands.clone(), self.ids.clone(), &Home::current())
+        start(self.db.clone(), self.hands.clone(), self.ids.clone(), config(), &Home::current())
             .await
             .expect("starts")
     }

@@ -1,5 +1,6 @@
 //! Who may come in, and for how long they wait.
 
+use crate::access::{self, Entry, Owner, Rules};
 use crate::http::cursor::CursorSeal;
 use crate::http::{edge, headers};
 use crate::limits::{Class, Guards, Place};
@@ -21,6 +22,7 @@ pub(crate) struct Gate {
     pub(crate) services: Services,
     pub(crate) cursors: CursorSeal,
     pub(crate) guards: Guards,
+    pub(crate) rules: Rules,
 }
 
 /// Says of a request that its answer comes from memory, because the database is away.
@@ -44,58 +46,78 @@ pub(crate) struct Caller {
 }
 
 impl Gate {
-    /// Lets a request in whose key has `scope`, unless its client has used up its quota or the
-    /// node cannot serve it now. All of this comes before any work.
+    /// Lets a request in that the table of [`access`] allows, unless its client has used up its
+    /// quota or the node cannot serve it now. All of this comes before any work. For routes on
+    /// which nothing belongs to anybody: where customers are to see what is theirs,
+    /// [`Self::admit_owner`] lets them in, and this does not.
     ///
     /// # Errors
     /// `UNAUTHENTICATED`, `RATE_LIMITED`, `FORBIDDEN`, `INVALID_HEADER` (the time-out),
     /// `UNAVAILABLE`, `OVERLOADED`.
-    pub(crate) async fn admit(
-        &self,
-        request: &HttpRequest,
-        scope: &'static str,
-    ) -> Result<Caller, Problem> {
-        let principal = self.recognise(request).await?;
-        let span = Span::current();
-        span.record("user_id", field::display(principal.id));
-        self.guards.take(request, principal.id)?;
-        require(&principal, scope)?;
-        let timeout = headers::timeout(request.headers())?;
-        let route = edge::route(request);
-        let class = Class::of(request.method(), route.as_deref().unwrap_or_default());
-        let place = Arc::new(self.guards.let_in(class)?);
-        let only_memory = class == Class::Memory && !self.guards.database_answers();
-        let actor = format!("key:{}", principal.name).into();
-        let (trace_id, deadline) = (edge::trace_id(request), Instant::now() + timeout);
-        Ok(Caller { principal, trace_id, timeout, deadline, span, actor, only_memory, place })
+    pub(crate) async fn admit(&self, request: &HttpRequest) -> Result<Caller, Problem> {
+        let (caller, owner) = self.admit_owner(request).await?;
+        match owner {
+            Owner::Anybody => Ok(caller),
+            Owner::Only(_) => Err(Problem::new(Code::Forbidden, "This is not for customers.")),
+        }
     }
 
-    /// Whose key the request carries. What memory knows costs nothing; only whoever is not known
-    /// there is held to the number of failures of its address.
+    /// Like [`Self::admit`], and says whose things the caller may see and change.
+    ///
+    /// # Errors
+    /// See [`Self::admit`].
+    pub(crate) async fn admit_owner(
+        &self,
+        request: &HttpRequest,
+    ) -> Result<(Caller, Owner), Problem> {
+        let route = edge::route(request).unwrap_or_default();
+        let rule = self.rules.of(request.method().as_str(), &route)?;
+        let span = Span::current();
+        let principal = if rule.entry == Entry::Open {
+            self.guards.may_try(request)?;
+            Principal::guest()
+        } else {
+            let principal = self.recognise(request).await?;
+            span.record("user_id", field::display(principal.id));
+            self.guards.take(request, principal.id)?;
+            principal
+        };
+        let owner = rule.judge(&principal)?;
+        let timeout = headers::timeout(request.headers())?;
+        let class = Class::of(request.method(), &route);
+        let place = Arc::new(self.guards.let_in(class)?);
+        let only_memory = class == Class::Memory && !self.guards.database_answers();
+        let actor = principal.actor();
+        let (trace_id, deadline) = (edge::trace_id(request), Instant::now() + timeout);
+        let caller =
+            Caller { principal, trace_id, timeout, deadline, span, actor, only_memory, place };
+        Ok((caller, owner))
+    }
+
+    /// Who makes the request. What memory knows costs nothing; only whoever is not known there is
+    /// held to the number of failures of its address.
     async fn recognise(&self, request: &HttpRequest) -> Result<Principal, Problem> {
-        let unknown =
-            || Problem::new(Code::Unauthenticated, "The API key is not known, or was revoked.");
-        let key = headers::bearer(request.headers());
-        let known = match &key {
-            Ok(key) => self.services.customers.recall(key).await,
+        let shown = headers::bearer(request.headers());
+        let known = match &shown {
+            Ok(shown) => self.services.customers.recall(shown).await,
             Err(_) => Some(None),
         };
         if let Some(Some(principal)) = known {
             return Ok(principal);
         }
         self.guards.may_try(request)?;
-        let found = match &key {
-            Ok(key) if known.is_none() => self.look_up(key).await?,
+        let found = match &shown {
+            Ok(shown) if known.is_none() => self.look_up(shown).await?,
             _ => None,
         };
         found.ok_or_else(|| {
             self.guards.failed(request);
-            key.err().unwrap_or_else(unknown)
+            shown.err().unwrap_or_else(Problem::unauthenticated)
         })
     }
 
-    /// Asks the database whose key this is; while it is away, only a key that it knew lately
-    /// passes, and of the others nothing can be said.
+    /// Asks the database whose key or session this is; while it is away, only one that it knew
+    /// lately passes, and of the others nothing can be said.
     async fn look_up(&self, key: &str) -> Result<Option<Principal>, Problem> {
         let customers = &self.services.customers;
         if self.guards.database_answers() {
@@ -105,31 +127,27 @@ impl Gate {
             Some(principal) => Ok(Some(principal)),
             None => Err(Problem::new(
                 Code::Unavailable,
-                "The database cannot be reached, so the API key cannot be checked.",
+                "The database cannot be reached, so the key or token cannot be checked.",
             )),
         }
     }
 }
 
-/// Refuses unless the key has `scope`.
-fn require(principal: &Principal, scope: &'static str) -> Result<(), Problem> {
-    if principal.scopes.allows(scope) {
-        return Ok(());
-    }
-    let message = format!("The API key needs the scope {scope}.");
-    Err(Problem::new(Code::Forbidden, message).with("scope", scope))
-}
-
 impl Caller {
-    /// Refuses unless the key has `scope`.
+    /// Who it is.
+    pub(crate) const fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// Refuses unless the caller has `scope`.
     ///
     /// # Errors
     /// `FORBIDDEN`.
     pub(crate) fn require(&self, scope: &'static str) -> Result<(), Problem> {
-        require(&self.principal, scope)
+        access::require(&self.principal, scope)
     }
 
-    /// Whether the key has `scope`.
+    /// Whether the caller has `scope`.
     pub(crate) fn allows(&self, scope: &str) -> bool {
         self.principal.scopes.allows(scope)
     }

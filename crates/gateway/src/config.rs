@@ -39,10 +39,12 @@ pub struct Limits {
     pub connections_per_worker: usize,
     /// New connections that each listener takes in a second; further ones are closed at once.
     pub connections_per_second: u32,
-    /// Requests in a second of each API key; 0: any number.
+    /// Requests in a second of each API key or account; 0: any number.
     pub requests_per_second: u32,
     /// Requests in a minute that an address may fail to authenticate; 0: any number.
     pub failed_authentications_per_minute: u32,
+    /// Wrong passwords in ten minutes for each account; 0: any number.
+    pub failed_sign_ins: u32,
     /// Requests in work at the same time.
     pub requests_in_work: usize,
     /// Age of the oldest message in front of the order lanes from which on new work is refused,
@@ -66,6 +68,7 @@ impl Default for Limits {
             connections_per_second: 10_000,
             requests_per_second: 0,
             failed_authentications_per_minute: 20,
+            failed_sign_ins: 10,
             requests_in_work: 8_192,
             queue_age: Duration::from_millis(500),
             queue_age_interval: Duration::from_millis(500),

@@ -1,5 +1,7 @@
 //! The OpenAPI document: what the handlers do not say by themselves.
 
+#[path = "documents_access.rs"]
+mod access;
 #[path = "documents_limits.rs"]
 mod limits;
 #[path = "documents_links.rs"]
@@ -8,11 +10,11 @@ mod links;
 use crate::problem::{Fault, PROBLEM_JSON};
 use crate::routes;
 use crate::views::{self, CustomerView, OrderView, ProductView, StockView};
+use access::Schemes;
 use actix_web::App;
 use std::collections::BTreeMap;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Object, Ref, RefOr, Response, ResponseBuilder, Schema};
-use utoipa::{IntoParams, Modify, OpenApi, ToSchema};
+use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_actix_web::AppExt;
 
 #[derive(OpenApi)]
@@ -30,32 +32,19 @@ use utoipa_actix_web::AppExt;
         contact(name = "Orderly")
     ),
     components(schemas(views::Problem, Fault)),
-    modifiers(&BearerKeys),
-    security(("bearer" = [])),
+    modifiers(&Schemes),
     tags(
         (name = "orders", description = "Place and read orders."),
         (name = "products", description = "The catalogue."),
         (name = "stock", description = "What is on the shelf, and what of it is promised."),
         (name = "customers", description = "Who orders."),
         (name = "payments", description = "How orders are paid."),
+        (name = "signing in", description = "Accounts, sessions and tokens."),
         (name = "keys", description = "Who may do what."),
         (name = "operations", description = "The state of the shop."),
     ),
 )]
 struct Base;
-
-struct BearerKeys;
-
-impl Modify for BearerKeys {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .description(Some("An API key. Each operation names the scope that it needs."))
-            .build();
-        let components = document.components.get_or_insert_default();
-        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
-    }
-}
 
 /// The OpenAPI 3.1 document of the public listener, generated from the handlers.
 #[must_use]
@@ -68,6 +57,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
             merge(schema);
         }
     }
+    access::write(&mut document);
     limits::write(&mut document);
     routes::shapes::write(&mut document);
     links::write(&mut document);

@@ -3,10 +3,11 @@
 
 use super::problem;
 use crate::limits::IN_MEMORY;
+use crate::routes::operations_mut;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::Type;
-use utoipa::openapi::{Header, ObjectBuilder, OpenApi, PathItem, RefOr, Response};
+use utoipa::openapi::{Header, ObjectBuilder, OpenApi, RefOr, Response};
 
 /// Writes limits and their headers into the operations under `/v1/`.
 pub(super) fn write(document: &mut OpenApi) {
@@ -20,18 +21,13 @@ pub(super) fn write(document: &mut OpenApi) {
         }
         // The provider's events have no key, and no quota.
         let has_quota = !path.starts_with("/v1/webhooks/");
-        for operation in operations_mut(item) {
+        for (_, operation) in operations_mut(item) {
             if has_quota {
                 limit(operation);
             }
             say_when_to_come_back(operation);
         }
     }
-}
-
-fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    let PathItem { get, put, post, delete, patch, head, options, .. } = item;
-    [get, put, post, delete, patch, head, options].into_iter().filter_map(Option::as_mut)
 }
 
 /// The quota on every answer of an operation, and 429.
@@ -43,8 +39,8 @@ fn limit(operation: &mut Operation) {
     let standing = header(Type::String, standing);
     on_success(operation, "RateLimit-Policy", &policy);
     on_success(operation, "RateLimit", &standing);
-    let too_many = "`RATE_LIMITED`: the quota of the API key, or of failures to authenticate of \
-                    the address, is used up; nothing was done";
+    let too_many = "`RATE_LIMITED`: the quota of the API key or account, or of failures to \
+                    authenticate of the address, is used up; nothing was done";
     let responses = &mut operation.responses.responses;
     let too_many = responses.entry("429".to_owned()).or_insert_with(|| problem(too_many).into());
     put(too_many, "RateLimit-Policy", &policy);

@@ -44,6 +44,15 @@ const STOCK: &[Lead] = &[
     ("list_stock_movements", "sku", "$response.body#/sku"),
 ];
 
+const CUSTOMER: &[Lead] = &[
+    ("get_customer", "id", "$response.body#/id"),
+    ("change_customer", "id", "$response.body#/id"),
+    ("list_addresses", "id", "$response.body#/id"),
+    ("put_address", "id", "$response.body#/id"),
+    ("list_orders", "customer_id", "$response.body#/id"),
+    ("recommend_to_customer", "id", "$response.body#/id"),
+];
+
 /// The links of an operation's answer of one status.
 const LINKS: &[(&str, &str, &[Lead])] = &[
     ("place_order", "201", ORDER),
@@ -86,15 +95,11 @@ const LINKS: &[(&str, &str, &[Lead])] = &[
         &[("list_stock_locations", "cursor", "$response.body#/next_cursor")],
     ),
     ("create_customer", "200", &[("get_customer", "id", "$response.body#/id")]),
-    ("get_customer", "200", &[("recommend_to_customer", "id", "$response.body#/id")]),
-    (
-        "create_customer",
-        "201",
-        &[
-            ("get_customer", "id", "$response.body#/id"),
-            ("list_orders", "customer_id", "$response.body#/id"),
-        ],
-    ),
+    ("create_customer", "201", CUSTOMER),
+    ("get_customer", "200", CUSTOMER),
+    ("change_customer", "200", CUSTOMER),
+    ("list_accounts", "200", &[("list_accounts", "cursor", "$response.body#/next_cursor")]),
+    ("create_account", "201", &[("delete_account", "id", "$response.body#/id")]),
     (
         "list_customers",
         "200",
@@ -111,8 +116,8 @@ const LINKS: &[(&str, &str, &[Lead])] = &[
 /// Writes the links into `document`.
 pub(super) fn write(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
-        let PathItem { get, put, post, delete, .. } = item;
-        for operation in [get, put, post, delete].into_iter().flatten() {
+        let PathItem { get, put, post, delete, patch, .. } = item;
+        for operation in [get, put, post, delete, patch].into_iter().flatten() {
             let Some(id) = operation.operation_id.clone() else { continue };
             for (_, status, leads) in LINKS.iter().filter(|(from, ..)| *from == id) {
                 if let Some(RefOr::T(response)) = operation.responses.responses.get_mut(*status) {

@@ -1,12 +1,16 @@
 //! Tests of the OpenAPI document.
 
 use super::*;
+use crate::access::{Entry, Reach};
 use crate::routes::operations;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Sources of the handlers: a route that is not in the document would show here.
 const SOURCES: &[&str] = &[
+    include_str!("routes/accounts.rs"),
+    include_str!("routes/addresses.rs"),
+    include_str!("routes/tokens.rs"),
     include_str!("routes/audit.rs"),
     include_str!("routes/customers.rs"),
     include_str!("routes/dead_letters.rs"),
@@ -59,7 +63,7 @@ fn routes_and_document_are_the_same() {
     let mut routes = routes_in_source();
     assert!(routes.remove(&("GET".to_owned(), "/metrics".to_owned())), "on the private listener");
     assert_eq!(documented, routes);
-    assert_eq!(documented.len(), 40);
+    assert_eq!(documented.len(), 53);
 }
 
 #[test]
@@ -81,8 +85,42 @@ fn operations_are_complete() {
                 }
             }
             let has_body = operation.request_body.is_some();
-            assert_eq!(has_body, matches!(method, "POST" | "PUT"), "{method} {path}");
+            assert_eq!(has_body, matches!(method, "POST" | "PUT" | "PATCH"), "{method} {path}");
         }
+    }
+}
+
+#[test]
+fn each_operation_says_what_it_needs() {
+    let document: Value = serde_json::to_value(openapi()).expect("json");
+    assert!(document.get("security").is_none_or(Value::is_null), "said by each operation");
+    for rule in crate::access::ACCESS {
+        let operation = &document["paths"][rule.path][rule.method.to_lowercase()];
+        let said = &operation["x-access"];
+        let description = operation["description"].as_str().unwrap_or("");
+        let security = operation["security"].as_array().expect("a list");
+        match rule.entry {
+            Entry::Scope(scope) => {
+                assert_eq!((&said["entry"], &said["scope"]), (&"scope".into(), &scope.into()));
+                let named = format!("the scope `{scope}`");
+                let text = description.split_whitespace().collect::<Vec<_>>().join(" ");
+                assert!(text.contains(&named), "{rule:?} does not tell of {named}");
+                for (way, place) in [("bearer", 0), ("token", 1)] {
+                    assert_eq!(security[place][way], serde_json::json!([scope]), "{rule:?}");
+                }
+            }
+            Entry::Known => assert_eq!(security.len(), 2, "{rule:?}"),
+            Entry::Open | Entry::Signed => {
+                assert_eq!(security, &[serde_json::json!({})], "{rule:?}");
+            }
+        }
+        let customers = match rule.customers {
+            _ if rule.entry == Entry::Open => "all",
+            Reach::Nothing => "nothing",
+            Reach::Own => "own",
+            Reach::All => "all",
+        };
+        assert_eq!(said["customers"], customers, "{rule:?}");
     }
 }
 
@@ -155,7 +193,10 @@ fn every_reference_leads_somewhere() {
     assert_eq!(document["openapi"], "3.1.0");
     assert_eq!(document["info"]["title"], "Orderly");
     assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+    for scheme in ["bearer", "token"] {
+        let scheme = &document["components"]["securitySchemes"][scheme];
+        assert_eq!((&scheme["type"], &scheme["scheme"]), (&"http".into(), &"bearer".into()));
+    }
     walk(&document, &document);
 }
 

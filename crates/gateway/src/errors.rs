@@ -66,10 +66,26 @@ impl From<CustomersError> for Problem {
         match error {
             CustomersError::Ask(error) => error.into(),
             CustomersError::Store(error) => error.into(),
+            CustomersError::NotFound => Self::not_found("resource"),
+            CustomersError::VersionMismatch { current } => {
+                let message = format!("The customer has the version {current} now.");
+                Self::new(Code::VersionMismatch, message).with("current_version", current)
+            }
+            error @ CustomersError::TooManyAddresses => {
+                Self::invalid(vec![Fault::at("", error.to_string())])
+            }
+            CustomersError::AccountExists => {
+                Self::new(Code::AccountExists, "There is such an account already.")
+            }
+            CustomersError::Refused => {
+                Self::new(Code::InvalidCredentials, "The credentials are not right.")
+            }
+            CustomersError::Busy => Self::overloaded(),
             // Bodies are checked and chunks are cut before, and keys are not made here: these
             // would be faults of ours.
             error @ (CustomersError::Invalid { .. }
             | CustomersError::TooMany(_)
+            | CustomersError::Hashing(_)
             | CustomersError::WeakKey) => Self::internal().because(error),
         }
     }

@@ -6,7 +6,8 @@
 //! | `problem` | the table of errors: code, status, whether to try again |
 //! | `http` | what holds for every route: headers, bodies, lists, streams, the edge |
 //! | `limits` | who is refused before any work: quotas, load, a database that is away |
-//! | `admission` | who may come in, and for how long they wait |
+//! | `access` | the table: who may use which route |
+//! | `admission` | who comes in, and for how long they wait |
 //! | `routes` | the handlers, one file per resource |
 //! | `views` | how things are told |
 //! | `documents` | the OpenAPI document |
@@ -17,6 +18,7 @@
 //! leaves cannot stop it half-way. Nothing that a client sends is held without a bound. This is
 //! the only service crate that names actix-web.
 
+mod access;
 mod admission;
 mod config;
 mod documents;
@@ -35,6 +37,7 @@ mod views;
 #[cfg(test)]
 mod tests;
 
+pub use access::{ACCESS, Entry, Reach, Rule, access_markdown};
 pub use config::{GatewayConfig, Limits};
 pub use documents::openapi;
 #[cfg(feature = "simulation")]

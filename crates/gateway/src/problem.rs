@@ -68,14 +68,16 @@ codes! {
     IdempotencyKeyInvalid = "IDEMPOTENCY_KEY_INVALID", "idempotency-key-invalid", 400, "The idempotency key is not valid", false;
     /// The server could not make sense of the request line or headers.
     BadRequest = "BAD_REQUEST", "bad-request", 400, "The request is not valid", false;
-    /// No key, or one that is not known.
-    Unauthenticated = "UNAUTHENTICATED", "unauthenticated", 401, "A valid API key is required", false;
+    /// No key or token, or one that is not known.
+    Unauthenticated = "UNAUTHENTICATED", "unauthenticated", 401, "A valid API key or token is required", false;
+    /// The e-mail address, the password or the refresh token is not right.
+    InvalidCredentials = "INVALID_CREDENTIALS", "invalid-credentials", 401, "The credentials are not right", false;
     /// What the provider tells is not signed, or not with the secret that was agreed on.
     InvalidSignature = "INVALID_SIGNATURE", "invalid-signature", 401, "A valid signature is required", false;
     /// The provider refused the payment.
     PaymentDeclined = "PAYMENT_DECLINED", "payment-declined", 402, "The payment was declined", false;
-    /// The key has not the scope that this needs.
-    Forbidden = "FORBIDDEN", "forbidden", 403, "The API key does not allow this", false;
+    /// The key has not the scope that this needs, or the role not the right.
+    Forbidden = "FORBIDDEN", "forbidden", 403, "This is not allowed", false;
     /// There is no such thing.
     NotFound = "NOT_FOUND", "not-found", 404, "Not found", false;
     /// The resource does not know the method.
@@ -100,9 +102,11 @@ codes! {
     RefundExceedsCaptured = "REFUND_EXCEEDS_CAPTURED", "refund-exceeds-captured", 409, "The refund is more than what was captured", false;
     /// The money for these units is not held any more.
     MoneyNotHeld = "MONEY_NOT_HELD", "money-not-held", 409, "The money is not held any more", false;
+    /// An account has this e-mail address, or the customer has an account.
+    AccountExists = "ACCOUNT_EXISTS", "account-exists", 409, "There is such an account already", false;
     /// The first request with this key is still running.
     IdempotencyInProgress = "IDEMPOTENCY_IN_PROGRESS", "idempotency-in-progress", 409, "The first request with this key is still running", true;
-    /// The order has another version than the client insists on.
+    /// The order or customer has another version than the client insists on.
     VersionMismatch = "VERSION_MISMATCH", "version-mismatch", 412, "The version is another one", false;
     /// The body is too large.
     PayloadTooLarge = "PAYLOAD_TOO_LARGE", "payload-too-large", 413, "The body is too large", false;
@@ -330,7 +334,7 @@ impl Problem {
     fn head(&self, trace_id: &str) -> HttpResponseBuilder {
         let mut response = HttpResponse::build(self.status_code());
         response.insert_header((header::CONTENT_TYPE, PROBLEM_JSON));
-        if self.0.code == Code::Unauthenticated {
+        if matches!(self.0.code, Code::Unauthenticated | Code::InvalidCredentials) {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         if self.0.code == Code::InvalidSignature {
@@ -424,6 +428,11 @@ impl Problem {
     /// A fault of ours, told without detail.
     pub(crate) fn internal() -> Self {
         Self::new(Code::Internal, "Something went wrong on our side.")
+    }
+
+    /// A key or token that opens nothing.
+    pub(crate) fn unauthenticated() -> Self {
+        Self::new(Code::Unauthenticated, "The API key or token is not known, or has ended.")
     }
 
     /// Too much to do.

@@ -1,5 +1,6 @@
 //! The two listeners.
 
+use crate::access::Rules;
 use crate::admission::Gate;
 use crate::config::GatewayConfig;
 use crate::documents::openapi;
@@ -103,7 +104,7 @@ impl Shared {
         let voice = Voice { clock: services.clock.clone(), ids: services.ids.clone() };
         Ok(Self {
             trace_ids: web::Data::new(TraceIds(services.ids.clone())),
-            gate: web::Data::new(Gate { services, cursors, guards }),
+            gate: web::Data::new(Gate { services, cursors, guards, rules: Rules::new() }),
             probes: web::Data::new(probes),
             methods: web::Data::new(Methods::of(&document, UNDOCUMENTED)),
             document: web::Data::new(Document(document.to_json()?.into())),

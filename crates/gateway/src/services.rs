@@ -17,7 +17,7 @@ pub struct Services {
     pub orders: Orders,
     /// Reads and changes products.
     pub catalog: Catalog,
-    /// Reads and makes customers, and knows the API keys.
+    /// Reads and makes customers, and knows who comes in: keys, accounts, tokens.
     pub customers: Customers,
     /// Reads and adjusts stock.
     pub inventory: Inventory,
@@ -27,8 +27,6 @@ pub struct Services {
     pub recommendations: Recommendations,
     /// Knows the events that a consumer could not digest.
     pub broker: Broker,
-    /// Random bytes, for the secrets of new API keys.
-    pub random: fn() -> [u8; 32],
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
     /// The source of fresh trace ids.

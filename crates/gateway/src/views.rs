@@ -9,7 +9,7 @@ mod steps;
 mod stock;
 mod topology;
 
-pub(crate) use customers::CustomerView;
+pub(crate) use customers::{AccountView, AddressList, AddressView, CustomerView, Me, TokenGrant};
 pub(crate) use goods::{ProductView, RecommendationList, StockView};
 pub(crate) use operations::{Audit, DeadLetterView, KeyView, MadeKeyView, Redriven};
 pub(crate) use orders::{EventList, EventView, OrderView};
@@ -78,4 +78,5 @@ page_schema! {
     DeadLetterPage of DeadLetterView<'static> as DeadLetterPage, "dead letters";
     KeyPage of KeyView as ApiKeyPage, "API keys";
     CustomerPage of CustomerView<'static> as CustomerPage, "customers";
+    AccountPage of AccountView<'static> as AccountPage, "accounts";
 }

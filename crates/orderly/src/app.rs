@@ -11,6 +11,7 @@ use actors::{BatchLimits, Health, Home, SystemClock, SystemIds, Vitals};
 use anyhow::{Context, Result};
 use broker::{Broker, BrokerConfig, Consumer, FollowConfig};
 use catalog::Catalog;
+use customers::Customers;
 use domain::{Clock, IdSource, Sku};
 use gateway::{Probes, Readiness, RunningGateway, Services};
 use orders::{Orders, OrdersConfig, Parts};
@@ -153,8 +154,7 @@ impl Shop {
     ) -> Result<Self> {
         let Ground { db, clock, ids, map, .. } = ground;
         let own = |part| map.store(db, part);
-        let customers =
-            customers::start(own("customers"), clock.clone(), ids.clone(), &ground.home(0)).await?;
+        let customers = start_customers(args, ground, own("customers")).await?;
         customers.ensure_key("admin", &admin_key.secret, "*").await?;
         let catalog = catalog::start(own("catalog"), clock.clone(), &ground.home(1)).await?;
         let inventory =
@@ -197,12 +197,36 @@ impl Shop {
             payments,
             recommendations,
             broker: broker.clone(),
-            random: rand::random,
             clock,
             ids,
         });
         Ok(Self { vitals, services, orders, broker })
     }
+}
+
+/// How often it is written when keys were used.
+const KEY_USES_EVERY: Duration = Duration::from_secs(60);
+
+async fn start_customers(args: &ServeArgs, ground: &Ground, db: Db) -> Result<Customers> {
+    let Ground { clock, ids, .. } = ground;
+    let config = args.tokens.config()?;
+    let customers =
+        customers::start(db, clock.clone(), ids.clone(), config, &ground.home(0)).await?;
+    let noting = customers.clone();
+    actix::spawn(async move {
+        loop {
+            tokio::time::sleep(KEY_USES_EVERY).await;
+            if let Err(error) = noting.note_key_uses().await {
+                let cause = &error as &dyn std::error::Error;
+                tracing::info!(
+                    event = "key_uses_lost",
+                    cause,
+                    "when keys were used is not written"
+                );
+            }
+        }
+    });
+    Ok(customers)
 }
 
 async fn start_broker(

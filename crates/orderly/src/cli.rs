@@ -3,6 +3,7 @@
 
 use crate::edge::EdgeArgs;
 use crate::recommendation_args::RecommendationArgs;
+use crate::tokens::TokenArgs;
 use crate::{
     audit_command, bank_command, bench_command, demo, gate_command, replay_command, serve,
 };
@@ -124,6 +125,8 @@ pub(crate) struct ServeArgs {
     /// in DATA_DIR/admin.key]. Nodes of one shop share it.
     #[arg(long, env = "ORDERLY_ADMIN_KEY", hide_env_values = true)]
     pub(crate) admin_key: Option<String>,
+    #[command(flatten)]
+    pub(crate) tokens: TokenArgs,
     /// Threads for HTTP, and as many for actors [default: the number of cores].
     #[arg(long, env = "ORDERLY_WORKERS")]
     pub(crate) workers: Option<usize>,

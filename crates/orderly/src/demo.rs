@@ -8,6 +8,7 @@ use crate::own::Own;
 use crate::recommendation_args::RecommendationArgs;
 use crate::serve::init_logs;
 use crate::signals::asked_to_stop;
+use crate::tokens::TokenArgs;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use replay::{self, ReplayOptions, ReplayReport};
@@ -94,6 +95,7 @@ fn settings(args: &DemoArgs, directory: &Path, logs: LogArgs) -> ServeArgs {
         audit_every_secs: 60,
         edge: EdgeArgs::default(),
         recommendations: RecommendationArgs::default(),
+        tokens: TokenArgs::default(),
         drain_delay_secs: 0,
         logs,
     }

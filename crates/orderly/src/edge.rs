@@ -7,12 +7,15 @@ use std::time::Duration;
 /// What clients may hold and ask for.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct EdgeArgs {
-    /// Requests in a second of each API key; above that 429 [0: any number].
+    /// Requests in a second of each API key or account; above that 429 [0: any number].
     #[arg(long, env = "ORDERLY_RATE_LIMIT", default_value = "0")]
     pub(crate) rate_limit: u32,
     /// Failed authentications in a minute of each address; above that 429 [0: any number].
     #[arg(long, env = "ORDERLY_FAILED_AUTH_LIMIT", default_value = "20")]
     pub(crate) failed_auth_limit: u32,
+    /// Wrong passwords in ten minutes of each account; above that 429 [0: any number].
+    #[arg(long, env = "ORDERLY_FAILED_SIGN_IN_LIMIT", default_value = "10")]
+    pub(crate) failed_sign_in_limit: u32,
     /// Addresses or blocks (10.0.0.0/8) of proxies whose X-Forwarded-For is believed, separated by
     /// commas [default: nobody's is].
     #[arg(long, env = "ORDERLY_TRUSTED_PROXIES", value_delimiter = ',')]
@@ -38,6 +41,7 @@ impl EdgeArgs {
         config.limits = Limits {
             requests_per_second: self.rate_limit,
             failed_authentications_per_minute: self.failed_auth_limit,
+            failed_sign_ins: self.failed_sign_in_limit,
             requests_in_work: self.max_in_work,
             queue_age: Duration::from_millis(self.queue_age_limit_ms),
             request_head: Duration::from_millis(self.head_timeout_ms),
@@ -54,6 +58,7 @@ impl Default for EdgeArgs {
         Self {
             rate_limit: limits.requests_per_second,
             failed_auth_limit: limits.failed_authentications_per_minute,
+            failed_sign_in_limit: limits.failed_sign_ins,
             trusted_proxies: Vec::new(),
             max_in_work: limits.requests_in_work,
             queue_age_limit_ms: millis(limits.queue_age),
@@ -96,6 +101,7 @@ mod tests {
         let set = config(&[
             "--rate-limit=7",
             "--failed-auth-limit=8",
+            "--failed-sign-in-limit=9",
             "--trusted-proxies=10.0.0.0/8,::1",
             "--max-in-work=9",
             "--queue-age-limit-ms=10",
@@ -105,6 +111,7 @@ mod tests {
         let limits = set.limits;
         assert_eq!((limits.requests_per_second, limits.requests_in_work), (7, 9));
         assert_eq!(limits.failed_authentications_per_minute, 8);
+        assert_eq!(limits.failed_sign_ins, 9);
         assert_eq!(limits.queue_age, Duration::from_millis(10));
         assert_eq!(limits.request_head, Duration::from_millis(11));
         assert_eq!(limits.request_body, Duration::from_millis(12));

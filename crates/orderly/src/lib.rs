@@ -17,6 +17,7 @@ mod recommendation_args;
 mod replay_command;
 mod serve;
 mod signals;
+mod tokens;
 mod watch;
 
 pub use cli::main;

@@ -57,7 +57,8 @@ fn in_a_shop(script: Vec<Play>, test: impl AsyncFnOnce(&Shop)) {
         let db = scratch.open().await;
         let clock = Arc::new(Still(AtomicI64::new(START)));
         let (ids, here) = (Arc::new(SystemIds), Home::current());
-        let customers = customers::start(db.clone(), clock.clone(), ids, &here).await;
+        let config = customers::CustomersConfig::new(|| [7; 32]);
+        let customers = customers::start(db.clone(), clock.clone(), ids, config, &here).await;
         let customers = customers.expect("starts");
         let stage = Stage::open(script).await;
         let provider = Arc::new(HttpProvider::new(stage.config()).expect("a provider"));

@@ -39,6 +39,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/postgres/0004_recommendations_from_memory.sql"),
         include_str!("../../../migrations/sqlite/0004_recommendations_from_memory.sql"),
     ),
+    (
+        5,
+        "users",
+        include_str!("../../../migrations/postgres/0005_users.sql"),
+        include_str!("../../../migrations/sqlite/0005_users.sql"),
+    ),
 ];
 
 fn migrator(pick: impl Fn(&'static str, &'static str) -> &'static str) -> Migrator {

@@ -1,3 +1,4 @@
-SELECT c.id, c.external_ref, c.name, c.email, c.default_payment_method, c.created_at
+SELECT c.id, c.external_ref, c.name, c.email, c.default_payment_method, c.created_at,
+       coalesce(c.updated_at, c.created_at) AS updated_at, c.version
 FROM json_each($1) AS wanted
 JOIN customer c ON c.external_ref = wanted.value ->> 0

@@ -12,13 +12,15 @@ pub(crate) const TIMEOUT_MAX: Duration = Duration::from_secs(60);
 
 const TIMEOUT: &str = "x-request-timeout-ms";
 
-/// The API key of `Authorization: Bearer …`.
+/// The API key or token of `Authorization: Bearer …`.
 ///
 /// # Errors
 /// `UNAUTHENTICATED`: none, another scheme, or several.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
-    let missing =
-        || Problem::new(Code::Unauthenticated, "Send an API key: Authorization: Bearer <key>.");
+    let missing = || {
+        let how = "Send an API key or token: Authorization: Bearer <key or token>.";
+        Problem::new(Code::Unauthenticated, how)
+    };
     let mut values = headers.get_all(header::AUTHORIZATION);
     let value = values.next().and_then(|value| value.to_str().ok()).ok_or_else(missing)?;
     let (scheme, key) = value.trim().split_once(' ').ok_or_else(missing)?;

@@ -85,6 +85,14 @@ impl<K: Hash + Eq + Copy> Buckets<K> {
         }
     }
 
+    /// Gives one unit back that was taken.
+    pub(crate) fn give_back(&self, client: K) {
+        let Some(mut shard) = self.shard(&client) else { return };
+        if let Some(full_at) = shard.full_at.get_mut(&client) {
+            *full_at = self.quota.give_back(*full_at);
+        }
+    }
+
     /// Whether a unit is free, without taking it.
     pub(crate) fn look(&self, client: K, now: Instant) -> Verdict {
         let Some(mut shard) = self.shard(&client) else { return Verdict::NoRoom };
@@ -134,6 +142,19 @@ mod tests {
 
     fn passes(buckets: &Buckets<u32>, client: u32, now: Instant) -> bool {
         matches!(buckets.take(client, now), Verdict::Granted(_))
+    }
+
+    #[test]
+    fn a_unit_that_is_given_back_is_free_again() {
+        let (buckets, now) =
+            (Buckets::new(Quota::new(2, Duration::from_secs(600))), Instant::now());
+        for _ in 0..10 {
+            assert!(passes(&buckets, 1, now));
+            buckets.give_back(1);
+        }
+        assert_eq!((0..5).filter(|_| passes(&buckets, 1, now)).count(), 2);
+        buckets.give_back(2);
+        assert_eq!((0..5).filter(|_| passes(&buckets, 2, now)).count(), 2);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | a client that is let in | its quota | 429 `RATE_LIMITED` |
 //! | an address that fails to prove who it is | its quota of failures | 429 `RATE_LIMITED` |
+//! | whoever tries passwords of one account | the account's quota of failures | 429 `RATE_LIMITED` |
 //! | new work | the age of the oldest message in front of the lanes | 503 `OVERLOADED` |
 //! | every request but what is vital | the number of requests in work | 503 `OVERLOADED` |
 //! | all but reads from memory | a database that is away | 503 `UNAVAILABLE` |
@@ -30,6 +31,7 @@ use buckets::Verdict;
 use metrics::{Gauge, counter, gauge};
 use queue_age::{AgeLimit, QueueAge};
 use quota::Standing;
+use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,14 +46,26 @@ pub type DatabaseProbe = Arc<dyn Fn() -> bool + Send + Sync>;
 const DEFAULT: &str = "default";
 /// Policy of the addresses that fail to prove who they are.
 const FAILURES: &str = "failed-authentication";
+/// Policy of the accounts whose password is tried.
+const SIGN_INS: &str = "sign-in";
+
+/// The time in which the failures of an account count. One try is free again after a part of it.
+const SIGN_IN_WINDOW: Duration = Duration::from_secs(600);
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// The beginning of the SHA-256 of an e-mail address: no address is kept here.
+type AccountName = [u8; 16];
+
+/// A password that is being tried.
+pub(crate) struct Attempt(Option<AccountName>);
 
 /// All limits of the edge with their state, shared by all workers.
 pub(crate) struct Guards {
     clients: Option<Buckets<Uuid>>,
     failures: Option<Buckets<IpAddr>>,
+    sign_ins: Option<Buckets<AccountName>>,
     proxies: Vec<Network>,
     queue: QueueAge,
     places: Arc<Semaphore>,
@@ -133,6 +147,7 @@ impl Guards {
         Self {
             clients: buckets(requests_per_second, Duration::from_secs(1)),
             failures: buckets(failed_authentications_per_minute, Duration::from_secs(60)),
+            sign_ins: buckets(limits.failed_sign_ins, SIGN_IN_WINDOW),
             proxies: config.trusted_proxies.clone(),
             queue: QueueAge::new(rule),
             places: Arc::new(Semaphore::new(limits.requests_in_work.min(Semaphore::MAX_PERMITS))),
@@ -171,6 +186,35 @@ impl Guards {
         let standing = failures.charge(address, self.senses.now());
         let told = Told { policy: FAILURES, quota: failures.quota(), standing };
         request.extensions_mut().insert(told);
+    }
+
+    /// Takes a try of the account that this names, whether there is such an account or not. Taken
+    /// before the password is looked at, so that many tries at once are no way around it.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED`.
+    pub(crate) fn attempt(&self, request: &HttpRequest, name: &[u8]) -> Result<Attempt, Problem> {
+        let Some(sign_ins) = &self.sign_ins else { return Ok(Attempt(None)) };
+        let hash = Sha256::digest(name);
+        let name: AccountName = std::array::from_fn(|index| hash[index]);
+        let (wait, standing) = match sign_ins.take(name, self.senses.now()) {
+            Verdict::Granted(_) => return Ok(Attempt(Some(name))),
+            Verdict::Refused(wait, standing) => (wait, standing),
+            // Closed, as for addresses that fail.
+            Verdict::NoRoom => {
+                (Duration::from_secs(1), Standing { remaining: 0, reset: Duration::from_secs(1) })
+            }
+        };
+        let told = Told { policy: SIGN_INS, quota: sign_ins.quota(), standing };
+        request.extensions_mut().insert(told);
+        Err(limited("sign_in", SIGN_INS, wait))
+    }
+
+    /// Gives a try back whose password was the right one.
+    pub(crate) fn succeeded(&self, attempt: Attempt) {
+        if let (Some(sign_ins), Attempt(Some(name))) = (&self.sign_ins, attempt) {
+            sign_ins.give_back(name);
+        }
     }
 
     fn account_of_failures(&self, request: &HttpRequest) -> Option<(&Buckets<IpAddr>, IpAddr)> {

@@ -72,6 +72,11 @@ impl Quota {
         }
     }
 
+    /// What to keep of a client who gets a unit back.
+    pub(crate) fn give_back(self, full_at: Instant) -> Instant {
+        full_at.checked_sub(self.interval).unwrap_or(full_at)
+    }
+
     /// Takes one unit, free or not, and gives when the client is free again. The debt of one that
     /// goes on and on ends ten windows ahead.
     pub(crate) fn charge(self, full_at: Instant, now: Instant) -> Instant {

@@ -66,6 +66,25 @@ pub(crate) fn operations(
     .collect()
 }
 
+/// The operations of a path, by method, to be written into.
+pub(crate) fn operations_mut(
+    item: &mut utoipa::openapi::PathItem,
+) -> Vec<(&'static str, &mut utoipa::openapi::path::Operation)> {
+    let utoipa::openapi::PathItem { get, put, post, delete, patch, head, options, .. } = item;
+    [
+        ("GET", get),
+        ("PUT", put),
+        ("POST", post),
+        ("DELETE", delete),
+        ("PATCH", patch),
+        ("HEAD", head),
+        ("OPTIONS", options),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| operation.as_mut().map(|operation| (method, operation)))
+    .collect()
+}
+
 /// Answers what no route takes.
 pub(crate) async fn fallback(
     request: HttpRequest,

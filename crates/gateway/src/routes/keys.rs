@@ -9,7 +9,8 @@ use crate::problem::{Code, Problem};
 use crate::views::{self, KeyView, MadeKeyView};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
-use customers::new_secret;
+use customers::{NewKey, Scopes};
+use domain::Timestamp;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -30,14 +31,17 @@ pub(crate) struct KeyBody {
     /// for everything. No more than the key that makes it.
     #[schema(required = true, value_type = Vec<String>, examples(json!(["orders:read"])))]
     scopes: Option<Vec<String>>,
+    /// When it stops to open anything, as RFC 3339 writes it; never when absent.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<String>,
 }
 
 impl KeyBody {
-    /// Name and scopes.
+    /// The key that is asked for.
     ///
     /// # Errors
     /// `VALIDATION_FAILED` with every fault.
-    fn check(self) -> Result<(String, Vec<String>), Problem> {
+    fn check(self, now: Timestamp) -> Result<NewKey, Problem> {
         let mut faults = Faults::default();
         faults.check_text(self.name.as_deref(), NAME_LENGTH_MAX, "/name");
         let name = faults.require(self.name, "/name");
@@ -51,9 +55,14 @@ impl KeyBody {
                 faults.add(format!("/scopes/{index}"), expected);
             }
         }
+        let expires_at = self.expires_at.and_then(|text| {
+            let end = Timestamp::parse(&text).filter(|end| *end > now);
+            faults.require_valid(end, "/expires_at", "must be an RFC 3339 time to come")
+        });
         faults.finish()?;
         // What is missing was noted above.
-        name.zip(scopes).ok_or_else(Problem::internal)
+        let (name, scopes) = name.zip(scopes).ok_or_else(Problem::internal)?;
+        Ok(NewKey { name, scopes: Scopes::parse(&scopes.join(" ")), expires_at })
     }
 }
 
@@ -70,11 +79,11 @@ fn is_scope(text: &str) -> bool {
 }
 
 /// Refuses to give away more than the caller has.
-fn check_scopes(caller: &Caller, scopes: &[String]) -> Result<(), Problem> {
-    match scopes.iter().find(|scope| !caller.allows(scope)) {
+pub(super) fn check_scopes(caller: &Caller, scopes: &Scopes) -> Result<(), Problem> {
+    match scopes.names().into_iter().find(|scope| !caller.allows(scope)) {
         Some(scope) => {
-            let message = format!("A key can give away only what it may do itself; not {scope}.");
-            Err(Problem::new(Code::Forbidden, message).with("scope", scope.as_str()))
+            let message = format!("Nobody gives away more than they may do; not {scope}.");
+            Err(Problem::new(Code::Forbidden, message).with("scope", scope))
         }
         None => Ok(()),
     }
@@ -82,8 +91,8 @@ fn check_scopes(caller: &Caller, scopes: &[String]) -> Result<(), Problem> {
 
 /// Make an API key.
 ///
-/// The answer has the secret, which is told once and kept nowhere. Needs the scope
-/// `api-keys:write`.
+/// The answer has the secret, which is told once and kept nowhere. It may expire by itself
+/// (`expires_at`). Needs the scope `api-keys:write`.
 #[utoipa::path(
     tag = "keys",
     request_body(content = KeyBody, example = json!({"name": "till 3", "scopes": ["orders:write"]})),
@@ -99,17 +108,12 @@ pub(crate) async fn create_key(
     gate: web::Data<Gate>,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let caller = gate.admit(&request, "api-keys:write").await?;
+    let caller = gate.admit(&request).await?;
     let body: KeyBody = body::json(&request, payload).await?;
-    let (name, scopes) = body.check()?;
-    check_scopes(&caller, &scopes)?;
-    let secret = new_secret((gate.services.random)());
-    let (customers, scopes) = (gate.services.customers.clone(), scopes.join(" "));
-    let make = {
-        let secret = secret.clone();
-        async move { customers.ensure_key(&name, &secret, &scopes).await }
-    };
-    let key = caller.write(make).await?;
+    let new = body.check(gate.services.clock.now())?;
+    check_scopes(&caller, &new.scopes)?;
+    let customers = gate.services.customers.clone();
+    let (key, secret) = caller.write(async move { customers.make_key(new).await }).await?;
     let view = MadeKeyView { key: KeyView::from(&key), secret };
     let mut response = with_status(StatusCode::CREATED, &view);
     if let Ok(location) = header::HeaderValue::try_from(format!("/v1/api-keys/{}", key.id)) {
@@ -134,7 +138,7 @@ pub(crate) async fn list_keys(
     request: HttpRequest,
     gate: web::Data<Gate>,
 ) -> Result<HttpResponse, Problem> {
-    let caller = gate.admit(&request, "api-keys:read").await?;
+    let caller = gate.admit(&request).await?;
     let page = page_of(&request, "/v1/api-keys", &gate.cursors)?;
     let after = page.after(|text| text.parse::<Uuid>().ok())?;
     let rows = caller.read(gate.services.customers.list_keys(after, page.rows())).await?;
@@ -167,10 +171,10 @@ pub(crate) async fn revoke_key(
     gate: web::Data<Gate>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let caller = gate.admit(&request, "api-keys:write").await?;
+    let caller = gate.admit(&request).await?;
     let absent = || Problem::not_found("API key");
     let id: Uuid = id.parse().map_err(|_| absent())?;
-    if caller.request_key(String::new()).principal_id == id {
+    if caller.principal().id == id {
         return Err(Problem::new(Code::Forbidden, "A key cannot revoke itself."));
     }
     let customers = gate.services.customers.clone();
@@ -203,11 +207,15 @@ mod tests {
     fn bodies_are_checked() {
         let check = |body: &Value| {
             let body = parse::<KeyBody>(body.to_string().as_bytes());
-            body.and_then(KeyBody::check).map_err(|problem| problem.code())
+            let now = Timestamp::parse("2026-01-02T03:04:05Z").expect("a time");
+            body.and_then(|body| body.check(now)).map_err(|problem| problem.code())
         };
-        let good = json!({"name": "till", "scopes": ["orders:read", "orders:write"]});
-        let scopes = vec!["orders:read".to_owned(), "orders:write".to_owned()];
-        assert_eq!(check(&good), Ok(("till".to_owned(), scopes)));
+        let end = "2026-01-02T03:04:06Z";
+        let good = json!({"name": "till", "scopes": ["orders:read", "orders:write"],
+            "expires_at": end});
+        let scopes = Scopes::parse("orders:read orders:write");
+        let expires_at = Timestamp::parse(end);
+        assert_eq!(check(&good), Ok(NewKey { name: "till".to_owned(), scopes, expires_at }));
         for bad in [
             json!({"name": "till"}),
             json!({"scopes": ["*"]}),
@@ -215,6 +223,8 @@ mod tests {
             json!({"name": "till", "scopes": []}),
             json!({"name": "till", "scopes": ["orders:read orders:write"]}),
             json!({"name": "till", "scopes": vec!["*"; 51]}),
+            json!({"name": "till", "scopes": ["*"], "expires_at": "2026-01-02T03:04:05Z"}),
+            json!({"name": "till", "scopes": ["*"], "expires_at": "soon"}),
         ] {
             assert_eq!(check(&bad), Err(Code::ValidationFailed), "{bad}");
         }

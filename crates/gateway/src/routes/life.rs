@@ -4,7 +4,7 @@ use super::answers::respond;
 use super::life_body::{
     CancelBody, NothingBody, RefundBody, ReturnBody, ShipmentBody, StepBody, Wish,
 };
-use super::orders::order_id;
+use super::orders::{check_owner, order_id};
 use crate::admission::Gate;
 use crate::documents::{StepHeaders, StepProblems, WriteProblems, problems};
 use crate::http::body;
@@ -43,11 +43,12 @@ async fn take_step<B: StepBody>(
     id: &str,
     read: impl Future<Output = Result<B, Problem>>,
 ) -> Result<HttpResponse, Problem> {
-    let caller = gate.admit(request, "orders:write").await?;
+    let (caller, owner) = gate.admit_owner(request).await?;
     let key = required_key(request.headers())?;
     let if_match = if_match(request.headers())?;
     let Wish { kind, command, canonical } = read.await?.check()?;
     let order_id = order_id(id)?;
+    check_owner(gate, &caller, owner, order_id).await?;
     let canonical = Canonical { order_id, wish: &canonical };
     let ask = Ask {
         order_id,
@@ -74,7 +75,8 @@ problems! {
 /// go, what was taken is refunded. While it is not known whether the payment went through, the
 /// cancellation waits for that: the answer is 202, and the order ends as soon as it is known. Of
 /// an order of which something has left, the rest is cancelled; it is `shipped` then. A
-/// cancellation is never refused for load. Needs the scope `orders:write`.
+/// cancellation is never refused for load. Needs the scope `orders:write`; customers who have signed
+/// in cancel their own.
 #[utoipa::path(
     tag = "orders",
     params(("id" = Uuid, Path, description = "The order."), StepHeaders),

@@ -1,5 +1,7 @@
 //! The routes. A handler admits, reads, makes one call and tells what came of it.
 
+mod accounts;
+mod addresses;
 pub(crate) mod answers;
 mod audit;
 mod customers;
@@ -22,12 +24,13 @@ mod stock;
 mod stock_locations;
 mod stock_movements;
 mod timeline;
+mod tokens;
 mod topology;
 mod webhooks;
 
 #[cfg(test)]
 pub(crate) use fallback::operations;
-pub(crate) use fallback::{Methods, fallback};
+pub(crate) use fallback::{Methods, fallback, operations_mut};
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -62,6 +65,19 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(customers::get_customer)
         .service(customers::list_customers)
         .service(customers::create_customers)
+        .service(customers::change_customer)
+        .service(customers::erase_customer)
+        .service(addresses::list_addresses)
+        .service(addresses::put_address)
+        .service(addresses::remove_address)
+        .service(tokens::sign_up)
+        .service(tokens::make_tokens)
+        .service(tokens::revoke_tokens)
+        .service(accounts::read_me)
+        .service(accounts::change_password)
+        .service(accounts::create_account)
+        .service(accounts::list_accounts)
+        .service(accounts::delete_account)
         .service(payments::get_payment)
         .service(webhooks::take_payment_event)
         .service(keys::create_key)

@@ -2,10 +2,11 @@
 
 use super::answers::{etag, ok, respond};
 use super::order_body::{LINES_MAX, OrderBody, order_fingerprint};
+use crate::access::Owner;
 use crate::admission::{Caller, Gate};
 use crate::documents::{NotFound, PageParameters, ReadProblems, WriteProblems, problems};
 use crate::http::{body, headers, idempotency, query};
-use crate::problem::Problem;
+use crate::problem::{Code, Fault, Problem};
 use crate::views::{self, OrderView};
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
@@ -60,7 +61,8 @@ problems! {
 /// Reserves the stock, takes the payment and answers when both are settled. With
 /// `Prefer: respond-async` (or `wait=N`, in seconds), or when the payment takes longer than the
 /// deadline, the answer is 202 as soon as the order is durable, and the order goes on.
-/// Needs the scope `orders:write`; naming prices needs `orders:price` too.
+/// Needs the scope `orders:write`; naming prices needs `orders:price` too. The order of a customer
+/// who has signed in is theirs.
 #[utoipa::path(
     tag = "orders",
     params(
@@ -90,16 +92,28 @@ pub(crate) async fn place_order(
     gate: web::Data<Gate>,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let caller = gate.admit(&request, "orders:write").await?;
+    let (caller, owner) = gate.admit_owner(&request).await?;
     let key = idempotency::required_key(request.headers())?;
     let mut body: OrderBody = body::json(&request, payload).await?;
     if body.take_key().is_some() {
         return Err(body::unknown_member("idempotency_key"));
     }
     body.check_prices(&caller)?;
-    let order = body.check(LINES_MAX)?;
+    let mut order = body.check(LINES_MAX)?;
+    order.customer_id = orders_for(owner, order.customer_id)?;
     let given = place(&gate, &caller, Patience::of(&request), key, order).await?;
     Ok(respond(given.answer, given.replayed))
+}
+
+/// For whom an order is: a customer orders for themselves. Somebody else is told of as one who does
+/// not exist.
+fn orders_for(owner: Owner, named: Option<CustomerId>) -> Result<Option<CustomerId>, Problem> {
+    let customer = named.or(owner.only());
+    if owner.may_see(customer) {
+        return Ok(customer);
+    }
+    let unknown = payments::PayerRefusal::UnknownCustomer.to_string();
+    Err(Problem::invalid(vec![Fault::at("/customer_id", unknown)]))
 }
 
 /// Read an order.
@@ -124,9 +138,10 @@ pub(crate) async fn get_order(
     gate: web::Data<Gate>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let caller = gate.admit(&request, "orders:read").await?;
+    let (caller, owner) = gate.admit_owner(&request).await?;
     let id = order_id(&id)?;
     let order = caller.read(gate.services.orders.get(id)).await?;
+    let order = order.filter(|order| owner.may_see(order.customer_id));
     let order = order.ok_or_else(|| Problem::not_found("order"))?;
     let tag = etag(order.version);
     let mut response = if headers::none_match_names(request.headers(), &tag) {
@@ -142,7 +157,7 @@ pub(crate) async fn get_order(
 
 /// List orders, newest first.
 ///
-/// Needs the scope `orders:read`.
+/// Needs the scope `orders:read`. Customers who have signed in see their own.
 #[utoipa::path(
     tag = "orders",
     params(
@@ -174,10 +189,10 @@ pub(crate) async fn list_orders(
         "limit",
         "cursor",
     ];
-    let caller = gate.admit(&request, "orders:read").await?;
+    let (caller, owner) = gate.admit_owner(&request).await?;
     let query = query::Query::of(&request, KNOWN)?;
     let time = "The time must be RFC 3339, such as 2026-01-02T03:04:05Z.";
-    let filter = ListFilter {
+    let mut filter = ListFilter {
         status: query.read("status", "There is no such status.", OrderStatus::parse)?,
         customer_id: query.read("customer_id", "customer_id must be a UUID.", |text| {
             text.parse::<CustomerId>().ok()
@@ -189,9 +204,23 @@ pub(crate) async fn list_orders(
     };
     let page = query.page("/v1/orders", &gate.cursors)?;
     let before = page.after(|text| text.parse::<OrderId>().ok())?;
-    let rows = caller.read(gate.services.orders.list(filter, before, page.rows())).await?;
+    let rows = match listed_for(owner, &mut filter)? {
+        true => caller.read(gate.services.orders.list(filter, before, page.rows())).await?,
+        false => Vec::new(),
+    };
     let rows = page.page(rows, &gate.cursors, |order| order.id.to_string());
     Ok(ok(&rows.view::<OrderView<'_>>()))
+}
+
+/// Narrows a list to what its reader may see; `false` if that is nothing: of somebody else's orders
+/// a customer sees as many as of nobody's.
+fn listed_for(owner: Owner, filter: &mut ListFilter) -> Result<bool, Problem> {
+    let Some(own) = owner.only() else { return Ok(true) };
+    if filter.stuck {
+        return Err(Problem::new(Code::Forbidden, "stuck=true is not for customers."));
+    }
+    let wanted = filter.customer_id.replace(own);
+    Ok(wanted.is_none_or(|wanted| wanted == own))
 }
 
 /// Whether only orders that stand still are asked for. They are found where the work is noted that
@@ -206,7 +235,61 @@ fn stuck(query: &query::Query) -> Result<bool, Problem> {
     }
 }
 
+/// Refuses an order that is not there for the caller, after as many queries as for one that is not
+/// there at all. Whose an order is never changes, so this holds for what follows.
+pub(super) async fn check_owner(
+    gate: &Gate,
+    caller: &Caller,
+    owner: Owner,
+    id: OrderId,
+) -> Result<(), Problem> {
+    if owner == Owner::Anybody {
+        return Ok(());
+    }
+    let order = caller.read(gate.services.orders.get(id)).await?;
+    match order.filter(|order| owner.may_see(order.customer_id)) {
+        Some(_) => Ok(()),
+        None => Err(Problem::not_found("order")),
+    }
+}
+
 /// What is no id names no order.
 pub(super) fn order_id(text: &str) -> Result<OrderId, Problem> {
     text.parse().map_err(|_| Problem::not_found("order"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn a_customer_orders_for_themselves_and_lists_their_own() {
+        let (own, other) = (CustomerId(Uuid::from_u128(7)), CustomerId(Uuid::from_u128(8)));
+        let only = Owner::Only(own);
+        for (owner, named, expected) in [
+            (Owner::Anybody, None, Ok(None)),
+            (Owner::Anybody, Some(other), Ok(Some(other))),
+            (only, None, Ok(Some(own))),
+            (only, Some(own), Ok(Some(own))),
+            (only, Some(other), Err(Code::ValidationFailed)),
+        ] {
+            let found = orders_for(owner, named).map_err(|problem| problem.code());
+            assert_eq!(found, expected, "{owner:?} {named:?}");
+        }
+        for (owner, wanted, shows, of) in [
+            (Owner::Anybody, None, true, None),
+            (Owner::Anybody, Some(other), true, Some(other)),
+            (only, None, true, Some(own)),
+            (only, Some(own), true, Some(own)),
+            (only, Some(other), false, Some(own)),
+        ] {
+            let mut filter = ListFilter { customer_id: wanted, ..ListFilter::default() };
+            let found = listed_for(owner, &mut filter).map_err(|problem| problem.code());
+            assert_eq!((found, filter.customer_id), (Ok(shows), of), "{owner:?} {wanted:?}");
+        }
+        let mut stuck = ListFilter { stuck: true, ..ListFilter::default() };
+        assert!(listed_for(only, &mut stuck).is_err());
+        assert!(listed_for(Owner::Anybody, &mut stuck).is_ok());
+    }
 }

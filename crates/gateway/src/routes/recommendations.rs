@@ -1,6 +1,7 @@
 //! What is bought together.
 
 use super::answers::ok;
+use super::customers::{absent, customer_id};
 use super::products::path_sku;
 use crate::admission::Gate;
 use crate::documents::{NotFound, ReadProblems};
@@ -8,7 +9,6 @@ use crate::http::query::Query;
 use crate::problem::Problem;
 use crate::views::RecommendationList;
 use actix_web::{HttpRequest, HttpResponse, get, web};
-use domain::CustomerId;
 
 /// How many are asked for.
 fn limit(request: &HttpRequest) -> Result<usize, Problem> {
@@ -40,7 +40,7 @@ pub(crate) async fn recommend(
     gate: web::Data<Gate>,
     sku: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let caller = gate.admit(&request, "products:read").await?;
+    let caller = gate.admit(&request).await?;
     let limit = limit(&request)?;
     let sku = path_sku(&sku, "product")?;
     if gate.services.catalog.snapshot().get(sku.as_str()).is_none() {
@@ -52,7 +52,7 @@ pub(crate) async fn recommend(
 
 /// Read what goes with what a customer bought lately.
 ///
-/// Needs the scope `customers:read`. What they bought lately is not in it. For a customer who is not
+/// Needs the scope `customers:read`; customers who have signed in read their own. What they bought lately is not in it. For a customer who is not
 /// known to have bought anything the answer is the best sellers, with `degraded: true`.
 #[utoipa::path(
     tag = "customers",
@@ -72,10 +72,9 @@ pub(crate) async fn recommend_to_customer(
     gate: web::Data<Gate>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let caller = gate.admit(&request, "customers:read").await?;
+    let (caller, owner) = gate.admit_owner(&request).await?;
     let limit = limit(&request)?;
-    let absent = || Problem::not_found("customer");
-    let id: CustomerId = id.parse().map_err(|_| absent())?;
+    let id = customer_id(&id, owner)?;
     caller.read(gate.services.customers.get(id)).await?.ok_or_else(absent)?;
     let found = gate.services.recommendations.for_customer(&id, limit).await;
     Ok(ok(&RecommendationList::of(found, false)))

@@ -4,9 +4,13 @@
 //! A rule that JSON Schema cannot say stands in the description alone: that a length is in bytes,
 //! that a currency exists, that two members differ.
 
+#[path = "shapes_people.rs"]
+mod people;
+
+use super::operations_mut;
 use super::order_body::METHOD_LENGTH_MAX;
 use super::stock_locations::RANK_MAX;
-use super::{customers, dead_letters, keys, life_body, order_body, products, stock};
+use super::{dead_letters, life_body, order_body, products, stock};
 use crate::http::idempotency::KEY_LENGTH_MAX;
 use crate::http::query::{LIMIT_MAX, VALUE_BYTES_MAX};
 use domain::{AMOUNT_MAX_MINOR, Capture, OrderStatus, Sku};
@@ -15,7 +19,7 @@ use utoipa::Number;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{ArrayItems, SchemaType, Type};
 use utoipa::openapi::{
-    KnownFormat, Object, OneOfBuilder, OpenApi, PathItem, RefOr, Required, Schema, SchemaFormat,
+    KnownFormat, Object, OneOfBuilder, OpenApi, RefOr, Required, Schema, SchemaFormat,
 };
 
 /// Text that a person can read: no control characters.
@@ -29,10 +33,6 @@ const CURRENCY: &str = "^[A-Z]{3}$";
 
 /// The provider's name of a means of payment.
 const METHOD: &str = "^[A-Za-z0-9_]+$";
-
-const EMAIL: &str = r"^[^@\u0000-\u001f\u007f-\u009f]*@[^\u0000-\u001f\u007f-\u009f]*$";
-
-const SCOPE: &str = r"^(\*|[a-z-]+:(\*|[a-z-]+))$";
 
 /// Visible ASCII, bare.
 const KEY: &str = "^[!-~]+$";
@@ -172,22 +172,6 @@ const BODIES: &[Row] = &[
     (&["StockMove"], &[("quantity", UNITS), ("from", LOCATION), ("to", LOCATION)]),
     (&["StockLocationChange"], &[("rank", Whole(0, RANK_MAX))]),
     (
-        &["NewCustomer"],
-        &[
-            ("external_ref", Text(1, customers::TEXT_LENGTH_MAX, PRINTABLE)),
-            ("name", Text(1, customers::TEXT_LENGTH_MAX, PRINTABLE)),
-            ("email", Text(1, customers::EMAIL_LENGTH_MAX, EMAIL)),
-            ("default_payment_method", METHOD_NAME),
-        ],
-    ),
-    (
-        &["ApiKeyRequest"],
-        &[
-            ("name", Text(1, keys::NAME_LENGTH_MAX, PRINTABLE)),
-            ("scopes", Each(1, keys::SCOPES_MAX, &Text(1, keys::SCOPE_LENGTH_MAX, SCOPE))),
-        ],
-    ),
-    (
         &["Redrive"],
         &[
             ("consumer", Text(1, dead_letters::NAME_LENGTH_MAX, PRINTABLE)),
@@ -254,6 +238,11 @@ const ANSWERS: &[Row] = &[
     (&["Problem"], &[("status", Whole(400, 599)), ("trace_id", Pattern(TRACE_ID))]),
 ];
 
+/// All rows.
+fn rows() -> impl Iterator<Item = &'static Row> {
+    BODIES.iter().chain(people::BODIES).chain(ANSWERS).chain(people::ANSWERS)
+}
+
 /// Operations that can do without a body. No body means an object without members, or a stream
 /// without lines.
 const WITHOUT_BODY: &[&str] = &[
@@ -271,7 +260,7 @@ const WITHOUT_BODY: &[&str] = &[
 /// Writes the shapes into `document`.
 pub(crate) fn write(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
-        for operation in operations_mut(item) {
+        for (_, operation) in operations_mut(item) {
             write_parameters(operation);
             let can_do_without = |id: &String| WITHOUT_BODY.contains(&id.as_str());
             if operation.operation_id.as_ref().is_some_and(can_do_without)
@@ -282,7 +271,7 @@ pub(crate) fn write(document: &mut OpenApi) {
         }
     }
     let components = document.components.get_or_insert_default();
-    for (names, members) in BODIES.iter().chain(ANSWERS) {
+    for (names, members) in rows() {
         for name in *names {
             if let Some(RefOr::T(Schema::Object(schema))) = components.schemas.get_mut(*name) {
                 write_members(schema, members);
@@ -292,11 +281,6 @@ pub(crate) fn write(document: &mut OpenApi) {
     if let Some(RefOr::T(schema)) = components.schemas.get_mut("NewRefund") {
         either_amount_or_lines(schema);
     }
-}
-
-fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    let PathItem { get, put, post, delete, patch, .. } = item;
-    [get, put, post, delete, patch].into_iter().filter_map(Option::as_mut)
 }
 
 fn write_parameters(operation: &mut Operation) {

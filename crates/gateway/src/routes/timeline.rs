@@ -1,7 +1,7 @@
 //! The timeline of an order: read once, or followed live.
 
 use super::answers::{json, ok};
-use super::orders::order_id;
+use super::orders::{check_owner, order_id};
 use crate::admission::Gate;
 use crate::documents::{NotFound, ReadProblems};
 use crate::http::edge::Draining;
@@ -85,9 +85,10 @@ pub(crate) async fn list_order_events(
     gate: web::Data<Gate>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let caller = gate.admit(&request, "orders:read").await?;
+    let (caller, owner) = gate.admit_owner(&request).await?;
     let after = after(&request)?;
     let id = order_id(&id)?;
+    check_owner(&gate, &caller, owner, id).await?;
     let orders = &gate.services.orders;
     if follows(request.headers()) {
         let order = caller.read(orders.get(id)).await?;

@@ -21,6 +21,7 @@ use actix_web::test::{TestRequest, init_service, try_call_service};
 use actix_web::{App, middleware};
 use actors::{BatchLimits, Home, SystemClock, SystemIds};
 use broker::{Broker, BrokerConfig, FollowConfig};
+use customers::CustomersConfig;
 use domain::Clock;
 use orders::{OrdersConfig, Parts};
 use payments::{AuthorizationExpiry, HttpProvider, ProviderConfig};
@@ -179,7 +180,8 @@ fn config() -> GatewayConfig {
 async fn services(db: &Db) -> Services {
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
     let here = Home::current();
-    let customers = customers::start(db.clone(), clock.clone(), ids.clone(), &here).await;
+    let config = CustomersConfig::new(rand::random);
+    let customers = customers::start(db.clone(), clock.clone(), ids.clone(), config, &here).await;
     let customers = customers.expect("starts");
     let catalog = catalog::start(db.clone(), clock.clone(), &here).await.expect("starts");
     let inventory = inventory::start(db.clone(), clock.clone(), ids.clone(), &here);
@@ -224,7 +226,6 @@ async fn services(db: &Db) -> Services {
         payments,
         recommendations,
         broker,
-        random: rand::random,
         clock,
         ids,
     }

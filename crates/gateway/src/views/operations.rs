@@ -88,6 +88,15 @@ pub(crate) struct KeyView {
     created_at: Timestamp,
     /// Whether it opens nothing any more.
     revoked: bool,
+    /// Its first characters, to tell keys apart; `null` for a key that was configured.
+    #[schema(examples("ok_Xc3vB9Qa"))]
+    prefix: Option<String>,
+    /// When it stops to open anything; `null`: never.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+    /// When it was used last, to a minute or so; `null`: not yet.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_used_at: Option<Timestamp>,
 }
 
 impl From<&ApiKey> for KeyView {
@@ -95,9 +104,12 @@ impl From<&ApiKey> for KeyView {
         Self {
             id: key.id,
             name: key.name.clone(),
-            scopes: key.scopes.to_string().split_whitespace().map(str::to_owned).collect(),
+            scopes: key.scopes.names(),
             created_at: key.created_at,
             revoked: key.revoked,
+            prefix: key.prefix.clone(),
+            expires_at: key.expires_at,
+            last_used_at: key.last_used_at,
         }
     }
 }

@@ -1,0 +1,2 @@
+DELETE FROM account
+WHERE id = $1::uuid

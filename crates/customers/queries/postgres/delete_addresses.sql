@@ -1,0 +1,2 @@
+DELETE FROM customer_address
+WHERE customer_id = $1::uuid

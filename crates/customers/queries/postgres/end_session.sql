@@ -1,0 +1,3 @@
+UPDATE session
+SET ended_at = $2::timestamptz, ended_why = $3::text
+WHERE id = $1::uuid AND ended_at IS NULL

@@ -1,0 +1,3 @@
+SELECT secret
+FROM signing_key
+WHERE name = 'access'

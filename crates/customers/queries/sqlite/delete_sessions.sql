@@ -1,0 +1,3 @@
+DELETE FROM session
+WHERE account_id = $1
+RETURNING id

@@ -1,0 +1,4 @@
+UPDATE session
+SET ended_at = $2, ended_why = $3
+WHERE account_id = $1 AND ended_at IS NULL
+RETURNING id

@@ -1,0 +1,4 @@
+UPDATE customer
+SET external_ref = NULL, name = '', email = NULL, default_payment_method = NULL,
+    updated_at = $2, erased_at = $2, version = version + 1
+WHERE id = $1 AND erased_at IS NULL

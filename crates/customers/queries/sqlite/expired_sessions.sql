@@ -1,0 +1,6 @@
+-- Those that somebody else works on are left to the next time.
+SELECT s.id
+FROM session s
+WHERE s.expires_at < $1
+ORDER BY s.expires_at
+LIMIT $2

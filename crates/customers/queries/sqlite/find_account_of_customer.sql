@@ -1,0 +1,3 @@
+SELECT a.id, a.email, a.password_hash, a.role, a.customer_id, a.created_at
+FROM account a
+WHERE a.customer_id = $1

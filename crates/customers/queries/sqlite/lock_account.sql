@@ -1,0 +1,4 @@
+-- Whatever changes the account or begins a session of it takes this lock first.
+SELECT a.id, a.email, a.password_hash, a.role, a.customer_id, a.created_at
+FROM account a
+WHERE a.id = $1
