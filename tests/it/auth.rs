@@ -108,7 +108,7 @@ on_both! {
 }
 
 /// Every file under `folder`.
-fn files(folder: &std::path::Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+pub fn files(folder: &std::path::Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

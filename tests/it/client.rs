@@ -44,6 +44,11 @@ impl Api {
         self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.key)
     }
 
+    /// The same client with another key or token.
+    pub fn with_key(&self, key: &str) -> Self {
+        Self { key: key.to_owned(), ..self.clone() }
+    }
+
     pub async fn get(&self, path: &str) -> Reply {
         send(self.request(Method::GET, path)).await
     }

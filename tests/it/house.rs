@@ -2,6 +2,7 @@
 //!
 //! These tests read files and start nothing.
 
+mod access;
 mod armed;
 pub(crate) mod graph;
 mod measures;

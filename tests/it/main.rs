@@ -16,6 +16,10 @@ mod scraper;
 mod world;
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
+mod assignment;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod auth;
@@ -74,12 +78,18 @@ mod recovery;
 #[cfg(test)]
 mod returns;
 #[cfg(test)]
+mod sign_in;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod telemetry;
 #[cfg(test)]
 mod timeline;
 #[cfg(test)]
+mod tokens;
+#[cfg(test)]
 mod topology;
+#[cfg(test)]
+mod users;
 #[cfg(test)]
 mod workers;

@@ -9,7 +9,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::{CustomerId, Timestamp};
 use sha2::{Digest, Sha256};
 use std::fmt;
-use store::Tx;
 use uuid::Uuid;
 
 /// How long somebody may stay signed in, in seconds: thirty days, however often they come.
@@ -23,6 +22,9 @@ const FORGOTTEN_AT_ONCE: i64 = 100;
 
 /// What begins each refresh token.
 const MARK: &str = "rt_";
+
+/// Length of a refresh token: the mark, and 43 characters that hold 32 random bytes.
+const LENGTH: usize = MARK.len() + 43;
 
 /// What somebody gets who signs in. It is shown in no log.
 pub struct Grant {
@@ -50,6 +52,11 @@ struct Fresh {
 
 fn hash(refresh_token: &str) -> sessions::TokenHash {
     Sha256::digest(refresh_token.as_bytes()).into()
+}
+
+/// The hash of a refresh token; `None` if the text cannot be one.
+fn shown(text: &str) -> Option<sessions::TokenHash> {
+    (text.starts_with(MARK) && text.len() == LENGTH).then(|| hash(text))
 }
 
 impl Customers {
@@ -154,6 +161,8 @@ impl Customers {
         };
         let password_hash = kept.as_ref().map(|kept| kept.password_hash.clone());
         let fits = self.passwords.fits(password, password_hash).await?;
+        let outcome = if fits { "granted" } else { "refused" };
+        metrics::counter!("sign_ins_total", "outcome" => outcome).increment(1);
         let kept = kept.filter(|_| fits).ok_or(CustomersError::Refused)?;
         let (id, now) = (kept.account.id, self.clock.now());
         let mut tx = self.db.begin().await?;
@@ -182,9 +191,12 @@ impl Customers {
     /// # Errors
     /// [`CustomersError::Refused`], [`CustomersError::Store`].
     pub async fn refresh(&self, refresh_token: &str) -> Result<Grant, CustomersError> {
-        let (old, now) = (hash(refresh_token), self.clock.now());
+        let old = shown(refresh_token).ok_or(CustomersError::Refused)?;
+        let now = self.clock.now();
+        // Read before anything is locked: a token that nobody knows takes no turn from the orders.
+        let found = sessions::of_token(&self.db, &old).await?.ok_or(CustomersError::Refused)?;
         let mut tx = self.db.begin().await?;
-        let session = self.session_of(&mut tx, &old).await?.filter(|session| !session.ended);
+        let session = sessions::lock(&mut tx, found).await?.filter(|session| !session.ended);
         let session = session.ok_or(CustomersError::Refused)?;
         if !sessions::use_token(&mut tx, &old, now).await? {
             sessions::end(&mut tx, session.id, "reused", now).await?;
@@ -207,8 +219,8 @@ impl Customers {
         self.grant(&session, fresh, now)
     }
 
-    /// Signs out: ends the session of this refresh token, or all of its account. A token that is
-    /// not known ends nothing, and that is no fault: whoever signs out is out.
+    /// Signs out: ends the session of this refresh token, or all of its account. `false` for a token
+    /// that is not known: it ends nothing.
     ///
     /// # Errors
     /// [`CustomersError::Store`].
@@ -216,14 +228,15 @@ impl Customers {
         &self,
         refresh_token: &str,
         everywhere: bool,
-    ) -> Result<(), CustomersError> {
+    ) -> Result<bool, CustomersError> {
+        let Some(token) = shown(refresh_token) else { return Ok(false) };
+        let found = sessions::of_token(&self.db, &token).await?;
+        let Some(session) = found else { return Ok(false) };
+        // The account is locked before its sessions, so its id is read without a lock.
+        let Some(live) = sessions::find(&self.db, session).await? else { return Ok(true) };
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
-        let found = sessions::of_token(&mut tx, &hash(refresh_token)).await?;
-        let Some(session) = found else { return Ok(()) };
         let ended = if everywhere {
-            // The account is locked before its sessions, so its id is read without a lock.
-            let Some(live) = sessions::find(&self.db, session).await? else { return Ok(()) };
             accounts::lock(&mut tx, live.account_id).await?;
             sessions::end_all(&mut tx, live.account_id, "signed_out", now).await?
         } else {
@@ -232,7 +245,7 @@ impl Customers {
         };
         tx.commit().await?;
         self.forget_sessions(ended).await;
-        Ok(())
+        Ok(true)
     }
 
     /// Changes the password of an account and ends all its sessions.
@@ -270,17 +283,6 @@ impl Customers {
     /// [`CustomersError::Store`].
     pub async fn account(&self, id: Uuid) -> Result<Option<Account>, CustomersError> {
         Ok(accounts::find(&self.db, id).await?.map(|kept| kept.account))
-    }
-
-    async fn session_of(
-        &self,
-        tx: &mut Tx,
-        token: &sessions::TokenHash,
-    ) -> Result<Option<sessions::Locked>, CustomersError> {
-        match sessions::of_token(tx, token).await? {
-            Some(id) => Ok(sessions::lock(tx, id).await?),
-            None => Ok(None),
-        }
     }
 
     fn grant(

@@ -184,9 +184,9 @@ pub const METRICS: &[Metric] = &[
         unit: Unit::Count,
         labels: &["reason"],
         help: "Requests refused before any work. Reason: quota (429: the client's), \
-               failed_authentication (429: the address failed too often), queue_age (503: orders \
-               wait too long), in_work (503: too many requests are in work), database (503: it \
-               is away).",
+               failed_authentication (429: the address failed too often), sign_in (429: too many \
+               wrong passwords of the account), queue_age (503: orders wait too long), in_work \
+               (503: too many requests are in work), database (503: it is away).",
     },
     Metric {
         name: "http_connections_cut_total",
@@ -204,8 +204,22 @@ pub const METRICS: &[Metric] = &[
         kind: Kind::Counter,
         unit: Unit::Count,
         labels: &["outcome"],
-        help: "Requests whose API key was looked at. Outcome: recalled (seen within the last \
-               seconds), looked_up (asked of the database).",
+        help: "Requests whose API key or token was looked at. Outcome: recalled (seen within the \
+               last seconds), looked_up (asked of the database).",
+    },
+    Metric {
+        name: "sign_ins_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["outcome"],
+        help: "Passwords that were tried. Outcome: granted, refused.",
+    },
+    Metric {
+        name: "refresh_token_reuses_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &[],
+        help: "Refresh tokens that came a second time; the session ended.",
     },
     // --- catalog
     Metric {

@@ -75,8 +75,8 @@ pub(crate) async fn find(db: &Db, id: Uuid) -> Result<Option<Live>, StoreError> 
 }
 
 /// The session of a refresh token, used or not.
-pub(crate) async fn of_token(tx: &mut Tx, token: &TokenHash) -> Result<Option<Uuid>, StoreError> {
-    let row = tx.fetch_optional(FIND_TOKEN.query().bind(token.to_vec())).await?;
+pub(crate) async fn of_token(db: &Db, token: &TokenHash) -> Result<Option<Uuid>, StoreError> {
+    let row = db.fetch_optional(FIND_TOKEN.query().bind(token.to_vec())).await?;
     row.map(|row| row.uuid("session_id")).transpose()
 }
 

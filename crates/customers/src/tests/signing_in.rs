@@ -92,7 +92,8 @@ fn refresh_tokens_follow_one_another_and_a_used_one_ends_the_session() {
         // Another session of the same account goes on.
         assert!(who(&node, &other.access_token).await.is_some());
         node.refresh(&other.refresh_token).await.expect("is changed");
-        for wrong in ["", "rt_unknown", &other.access_token, SECRET] {
+        let unknown = format!("rt_{}", "A".repeat(43));
+        for wrong in ["", "rt_", &unknown, &other.access_token, SECRET] {
             assert!(is_refused(&node.refresh(wrong).await), "{wrong}");
         }
     });
@@ -144,7 +145,7 @@ fn signing_out_ends_the_session_here_at_once_and_elsewhere_after_ten_seconds() {
         for node in [&here, &there] {
             assert!(who(node, &one.access_token).await.is_some());
         }
-        here.sign_out(&one.refresh_token, false).await.expect("is out");
+        assert!(here.sign_out(&one.refresh_token, false).await.expect("is out"));
         assert_eq!(who(&here, &one.access_token).await, None);
         shop.hands.forward(9_999_999);
         assert!(who(&there, &one.access_token).await.is_some());
@@ -153,12 +154,13 @@ fn signing_out_ends_the_session_here_at_once_and_elsewhere_after_ten_seconds() {
         assert!(is_refused(&here.refresh(&one.refresh_token).await));
         assert!(who(&here, &two.access_token).await.is_some());
         let three = signed_in(&here).await;
-        here.sign_out(&two.refresh_token, true).await.expect("is out everywhere");
+        assert!(here.sign_out(&two.refresh_token, true).await.expect("is out everywhere"));
         for token in [&two, &three] {
             assert_eq!(who(&here, &token.access_token).await, None);
         }
-        for wrong in [&two.refresh_token, "rt_unknown"] {
-            here.sign_out(wrong, true).await.expect("changes nothing");
+        let unknown = format!("rt_{}", "A".repeat(43));
+        for (token, known) in [(&*two.refresh_token, true), (&unknown, false), ("rt_", false)] {
+            assert_eq!(here.sign_out(token, true).await.expect("is out"), known, "{token}");
         }
     });
 }

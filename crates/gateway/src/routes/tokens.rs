@@ -297,7 +297,11 @@ pub(crate) async fn revoke_tokens(
     faults.finish()?;
     let Secret(token) = token.ok_or_else(Problem::internal)?;
     let customers = gate.services.customers.clone();
-    caller.write(async move { customers.sign_out(&token, everywhere).await }).await?;
+    let sign_out = async move { customers.sign_out(&token, everywhere).await };
+    let known = caller.write(sign_out).await?;
+    if !known {
+        gate.guards.failed(&request);
+    }
     Ok(HttpResponse::NoContent().finish())
 }
 
