@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What operators may do, by family; not prices of single orders, keys, and accounts.
 const OPERATORS: &[&str] =
-    &["orders", "products", "stock", "customers", "payments", "operations", "audit"];
+    &["orders", "products", "stock", "customers", "payments", "operations", "audit", "topology"];
 
 /// Routes on which something belongs to somebody. A new one of these families is looked at here.
 const OWNED: &[&str] = &["/v1/orders", "/v1/payments", "/v1/customers"];
@@ -260,7 +260,7 @@ on_both! {
         let (eve, _) = shopper(&world, "eve").await;
         let own = operations(&world).await.into_iter().filter(|operation| operation.customers == "own");
         let (of_a_thing, lists): (Vec<_>, Vec<_>) = own.partition(|o| o.path.contains("{id}"));
-        assert_eq!((of_a_thing.len(), lists.len()), (10, 2), "{lists:?}");
+        assert_eq!((of_a_thing.len(), lists.len()), (11, 2), "{lists:?}");
         let state = async || {
             let mut state = Vec::new();
             for path in ["/v1/orders/{id}", "/v1/payments/{id}", "/v1/customers/{id}",

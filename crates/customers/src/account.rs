@@ -48,7 +48,7 @@ impl Role {
             // Not prices of single orders, not keys, not accounts.
             Self::Operator => {
                 "orders:read orders:write products:* stock:* customers:* payments:* operations:* \
-                 audit:*"
+                 audit:* topology:*"
             }
             Self::Admin => "*",
         })
