@@ -1,6 +1,6 @@
 //! The timeline of an order, followed live.
 
-use crate::client::send;
+use crate::client::{Api, send};
 use crate::world::{World, on_both, order_of};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
@@ -13,9 +13,12 @@ struct Following {
 
 impl Following {
     async fn open(world: &World, id: &str, last_seen: Option<&str>) -> Self {
+        Self::open_by(&world.api, id, last_seen).await
+    }
+
+    async fn open_by(api: &Api, id: &str, last_seen: Option<&str>) -> Self {
         let path = format!("/v1/orders/{id}/events");
-        let mut request =
-            world.api.request(Method::GET, &path).header("Accept", "text/event-stream");
+        let mut request = api.request(Method::GET, &path).header("Accept", "text/event-stream");
         if let Some(last) = last_seen {
             request = request.header("Last-Event-ID", last);
         }
@@ -107,6 +110,23 @@ on_both! {
         shipped(&world, &id, "s-2").await;
         shipped(&world, &id, "s-3").await;
         assert_eq!(third.types(4, 2).await, ["order.shipped", "order.shipped"]);
+    }
+
+    async fn whoever_is_not_let_in_any_more_is_told_nothing_more(world in World) {
+        world.stocked("TEA", 250, 10).await;
+        let id = world.api.place("k-1", &order_of(&[("TEA", 3)])).await.order_id();
+        let body = json!({"name": "watcher", "scopes": ["orders:read"]});
+        let key = world.api.post("/v1/api-keys", &body).await.expect(201);
+        let watcher = world.api.with_key(key["secret"].as_str().unwrap());
+        let mut following = Following::open_by(&watcher, &id, None).await;
+        following.types(1, 2).await;
+        shipped(&world, &id, "s-1").await;
+        following.types(3, 1).await;
+        let path = format!("/v1/api-keys/{}", key["id"].as_str().unwrap());
+        assert_eq!(send(world.api.request(Method::DELETE, &path)).await.status, 204);
+        shipped(&world, &id, "s-2").await;
+        assert_eq!(following.next().await, None);
+        watcher.get(&format!("/v1/orders/{id}")).await.problem(401, "UNAUTHENTICATED");
     }
 
     async fn a_server_that_stops_ends_its_streams(mut world in World) {

@@ -116,6 +116,11 @@ impl Gate {
         })
     }
 
+    /// Whether what somebody showed still opens something, for what goes on after they were let in.
+    pub(crate) async fn still_knows(&self, shown: &str) -> bool {
+        matches!(self.services.customers.authenticate(shown).await, Ok(Some(_)))
+    }
+
     /// Asks the database whose key or session this is; while it is away, only one that it knew
     /// lately passes, and of the others nothing can be said.
     async fn look_up(&self, key: &str) -> Result<Option<Principal>, Problem> {

@@ -5,6 +5,7 @@ use super::orders::{check_owner, order_id};
 use crate::admission::Gate;
 use crate::documents::{NotFound, ReadProblems};
 use crate::http::edge::Draining;
+use crate::http::headers;
 use crate::http::query::Query;
 use crate::problem::{Code, Problem};
 use crate::views::{EventList, EventView};
@@ -12,7 +13,7 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use bytes::Bytes;
 use domain::OrderId;
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt, stream};
 use orders::Orders;
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -62,8 +63,8 @@ static STREAMS: Semaphore = Semaphore::const_new(STREAMS_MAX);
 ///
 /// With `Accept: text/event-stream` the timeline goes on: first what has happened, then what
 /// happens, each event as soon as it is durable, with the order's version as its `id`, its type as
-/// `event` and the event as `data`. It ends after an hour, when the server stops, or when the
-/// client leaves; whoever comes back with `Last-Event-ID` misses nothing and gets nothing twice.
+/// `event` and the event as `data`. It ends after an hour, when the server stops, when the key or
+/// token that opened it opens nothing any more, or when the client leaves; whoever comes back with `Last-Event-ID` misses nothing and gets nothing twice.
 /// Needs the scope `orders:read`.
 #[utoipa::path(
     tag = "orders",
@@ -94,7 +95,18 @@ pub(crate) async fn list_order_events(
         let order = caller.read(orders.get(id)).await?;
         order.ok_or_else(|| Problem::not_found("order"))?;
         // The stream has a place of its own; the request gives its place back.
-        return open(&request, orders, id, after);
+        let stream = open(&request, orders, id, after)?;
+        let shown = headers::bearer(request.headers())?.to_owned();
+        // Whoever is not let in any more is told nothing more.
+        let still = move |_: &_| {
+            let (gate, shown) = (gate.clone(), shown.clone());
+            async move { gate.still_knows(&shown).await }
+        };
+        return Ok(HttpResponse::Ok()
+            .content_type(EVENT_STREAM)
+            // Proxies that buffer answers would keep the events to themselves.
+            .insert_header(("X-Accel-Buffering", "no"))
+            .streaming(stream.take_while(still)));
     }
     let events = caller.read(orders.history(id)).await?;
     if events.is_empty() {
@@ -138,7 +150,7 @@ fn open(
     orders: &Orders,
     id: OrderId,
     after: i64,
-) -> Result<HttpResponse, Problem> {
+) -> Result<impl Stream<Item = Result<Bytes, Infallible>> + use<>, Problem> {
     let draining = request.app_data::<web::Data<Draining>>();
     let draining = draining.map(|draining| (***draining).clone()).unwrap_or_default();
     if draining.has_begun() {
@@ -148,12 +160,7 @@ fn open(
     let place = Place::take(&STREAMS)?;
     let (changes, orders) = (orders.changes(id), orders.clone());
     let look = async move |after| orders.history_after(id, after, PAGE).await;
-    let stream = Follower::new(look, changes, after, draining).into_stream(place);
-    Ok(HttpResponse::Ok()
-        .content_type(EVENT_STREAM)
-        // Proxies that buffer answers would keep the events to themselves.
-        .insert_header(("X-Accel-Buffering", "no"))
-        .streaming(stream))
+    Ok(Follower::new(look, changes, after, draining).into_stream(place))
 }
 
 /// The place of a stream among those of the node; free again when this is dropped.
