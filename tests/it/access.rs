@@ -174,25 +174,154 @@ async fn shopper(world: &World, name: &str) -> (Person, Ids) {
     (person, ids)
 }
 
+/// Those who open nothing, and why.
+async fn nobodies(world: &World) -> [(&'static str, Api); 4] {
+    let (erased, _) = shopper(world, "erased").await;
+    erased.api.get("/v1/me").await.expect(200);
+    let erase = world.api.request(Method::DELETE, &format!("/v1/customers/{}", erased.id));
+    assert_eq!(send(erase).await.status, 204);
+    let (revoked_id, revoked) = key(world, "revoked", &["*"]).await;
+    revoked.get("/v1/me").await.expect(200);
+    let revoke = world.api.request(Method::DELETE, &format!("/v1/api-keys/{revoked_id}"));
+    assert_eq!(send(revoke).await.status, 204);
+    [
+        ("a guest", world.api.with_key("")),
+        ("a wrong key", world.api.with_key("ok_never-made-0123456789")),
+        ("a revoked key", revoked),
+        ("an erased customer", erased.api),
+    ]
+}
+
+/// Checks a route that needs no key or token; `false` for one that does.
+async fn needs_no_key(
+    operation: &Operation,
+    nobodies: &[(&str, Api)],
+    known: [&Api; 3],
+    ids: &Ids,
+) -> bool {
+    let path = operation.path.as_str();
+    match operation.entry.as_str() {
+        "open" => {
+            assert!(!OWNED.iter().any(|owned| path.starts_with(owned)), "{operation:?}");
+            for (who, api) in nobodies {
+                let reply = ask(api, operation, &ids.path(path), who).await;
+                assert!(!matches!(reply.status, 401 | 403), "{who} {operation:?}");
+            }
+            true
+        }
+        "signed" => {
+            for api in [&nobodies[0].1, known[0], known[1], known[2]] {
+                let reply = ask(api, operation, path, "s").await;
+                assert!(matches!(reply.status, 401 | 404), "{operation:?} {}", reply.text);
+            }
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Everything of somebody else is tried, in every way.
+async fn what_is_not_hers_is_absent(eve: &Person, of_a_thing: &[Operation], hers: &Ids) {
+    for operation in of_a_thing {
+        let attempts = [
+            ("plain", "", ""),
+            ("with a version", "If-Match", "\"v2\""),
+            ("with a tag", "If-None-Match", "*"),
+            ("as a stream", "Accept", "text/event-stream"),
+        ];
+        for (what, header, value) in attempts {
+            let ask = async |ids: &Ids| {
+                let path = ids.path(&operation.path);
+                let request = eve.api.request(operation.method.clone(), &path);
+                let mut request = request.header("Idempotency-Key", "e-1");
+                if !header.is_empty() {
+                    request = request.header(header, value);
+                }
+                if let Some(body) = body(operation) {
+                    request = request.json(&body);
+                }
+                send(request).await
+            };
+            let (theirs, absent) = (ask(hers).await, ask(&Ids::absent()).await);
+            assert_eq!(theirs.status, 404, "{what} {operation:?}: {}", theirs.text);
+            theirs.problem(404, "NOT_FOUND");
+            assert_eq!(told(&theirs), told(&absent), "{what} {operation:?}");
+        }
+    }
+}
+
+async fn lists_and_orders_name_nobody_else(world: &World, eve: &Person, hers: &Ids) {
+    // Lists and orders that name somebody else.
+    let listed = async |customer: &str| {
+        let path = format!("/v1/orders?customer_id={customer}");
+        told(&eve.api.get(&path).await)
+    };
+    assert_eq!(listed(&hers.customer).await, listed(ABSENT).await);
+    let ids = |list: Value| -> Vec<Value> {
+        list["data"].as_array().unwrap().iter().map(|order| order["customer_id"].clone()).collect()
+    };
+    for path in [
+        "/v1/orders".to_owned(),
+        format!("/v1/orders?customer_id={}", eve.id),
+        "/v1/orders?status=confirmed".to_owned(),
+    ] {
+        assert_eq!(ids(eve.api.get(&path).await.expect(200)), [json!(eve.id)], "{path}");
+    }
+    // Not by the cursor of somebody who sees more, either.
+    let cursor = world.api.get("/v1/orders?limit=1").await.expect(200)["next_cursor"].clone();
+    let path = format!("/v1/orders?limit=1&cursor={}", cursor.as_str().unwrap());
+    assert!(ids(eve.api.get(&path).await.expect(200)).iter().all(|id| *id == json!(eve.id)));
+    let order_for = async |customer: &str, key: &str| {
+        let mut order = order_of(&[("TEA", 1)]);
+        order["customer_id"] = json!(customer);
+        told(&eve.api.place(key, &order).await)
+    };
+    let refused = order_for(&hers.customer, "e-2").await;
+    assert_eq!(refused.0, 422);
+    assert_eq!(refused, order_for(ABSENT, "e-3").await);
+}
+
+/// Their own things are there for them, until they erase themselves.
+async fn what_is_ones_own_is_there(
+    world: &World,
+    (ada, eve): (&Person, &Person),
+    of_a_thing: &[Operation],
+    hers: &Ids,
+) {
+    // What is one's own is there.
+    let mut last = None;
+    for operation in of_a_thing {
+        if operation.method == Method::DELETE && operation.path == "/v1/customers/{id}" {
+            last = Some(operation);
+            continue;
+        }
+        let reply = ask(&ada.api, operation, &hers.path(&operation.path), "a-1").await;
+        assert!((200..300).contains(&reply.status), "{operation:?}: {}", reply.text);
+    }
+    let erase = last.expect("customers erase themselves");
+    assert_eq!(ask(&ada.api, erase, &hers.path(&erase.path), "a-2").await.status, 204);
+    // Somebody who was erased looks like somebody who never was, to customers and to the staff.
+    for operation in of_a_thing.iter().filter(|o| o.path.starts_with("/v1/customers")) {
+        let path = hers.path(&operation.path);
+        let absent = Ids::absent().path(&operation.path);
+        let (theirs, nobodys) = (
+            ask(&eve.api, operation, &path, "e-4").await,
+            ask(&eve.api, operation, &absent, "e-4").await,
+        );
+        assert_eq!(told(&theirs), told(&nobodys), "{operation:?}");
+        if operation.path != erase.path || operation.method != erase.method {
+            let reply = ask(&world.api, operation, &path, "s-1").await;
+            reply.problem(404, "NOT_FOUND");
+        }
+    }
+}
+
 on_both! {
     async fn every_route_is_for_whom_the_table_says(world in World) {
         world.stocked("TEA", 250, 100).await;
         let operations = operations(&world).await;
         let (ada, ids) = shopper(&world, "ada").await;
-        let (erased, _) = shopper(&world, "erased").await;
-        erased.api.get("/v1/me").await.expect(200);
-        let erase = world.api.request(Method::DELETE, &format!("/v1/customers/{}", erased.id));
-        assert_eq!(send(erase).await.status, 204);
-        let (revoked_id, revoked) = key(&world, "revoked", &["*"]).await;
-        revoked.get("/v1/me").await.expect(200);
-        let revoke = world.api.request(Method::DELETE, &format!("/v1/api-keys/{revoked_id}"));
-        assert_eq!(send(revoke).await.status, 204);
-        let nobodies = [
-            ("a guest", world.api.with_key("")),
-            ("a wrong key", world.api.with_key("ok_never-made-0123456789")),
-            ("a revoked key", revoked),
-            ("an erased customer", erased.api),
-        ];
+        let nobodies = nobodies(&world).await;
         let (operator, admin) = (staff(&world, "operator").await, staff(&world, "admin").await);
         let scopes: BTreeSet<&str> =
             operations.iter().filter_map(|operation| operation.scope.as_deref()).collect();
@@ -205,23 +334,9 @@ on_both! {
         }
         for operation in &operations {
             let Operation { path, entry, scope, customers, .. } = operation;
-            match entry.as_str() {
-                "open" => {
-                    assert!(!OWNED.iter().any(|owned| path.starts_with(owned)), "{operation:?}");
-                    for (who, api) in &nobodies {
-                        let reply = ask(api, operation, &ids.path(path), who).await;
-                        assert!(!matches!(reply.status, 401 | 403), "{who} {operation:?}");
-                    }
-                    continue;
-                }
-                "signed" => {
-                    for api in [&nobodies[0].1, &admin, &ada.api, &world.api] {
-                        let reply = ask(api, operation, path, "s").await;
-                        assert!(matches!(reply.status, 401 | 404), "{operation:?} {}", reply.text);
-                    }
-                    continue;
-                }
-                _ => {}
+            let known = [&admin, &ada.api, &world.api];
+            if needs_no_key(operation, &nobodies, known, &ids).await {
+                continue;
             }
             for (who, api) in &nobodies {
                 assert_refused(api, operation, &ids, who, 401).await;
@@ -270,86 +385,12 @@ on_both! {
             state
         };
         let before = state().await;
-        for operation in &of_a_thing {
-            let attempts = [
-                ("plain", "", ""),
-                ("with a version", "If-Match", "\"v2\""),
-                ("with a tag", "If-None-Match", "*"),
-                ("as a stream", "Accept", "text/event-stream"),
-            ];
-            for (what, header, value) in attempts {
-                let ask = async |ids: &Ids| {
-                    let path = ids.path(&operation.path);
-                    let request = eve.api.request(operation.method.clone(), &path);
-                    let mut request = request.header("Idempotency-Key", "e-1");
-                    if !header.is_empty() {
-                        request = request.header(header, value);
-                    }
-                    if let Some(body) = body(operation) {
-                        request = request.json(&body);
-                    }
-                    send(request).await
-                };
-                let (theirs, absent) = (ask(&hers).await, ask(&Ids::absent()).await);
-                assert_eq!(theirs.status, 404, "{what} {operation:?}: {}", theirs.text);
-                theirs.problem(404, "NOT_FOUND");
-                assert_eq!(told(&theirs), told(&absent), "{what} {operation:?}");
-            }
-        }
-        // Lists and orders that name somebody else.
-        let listed = async |customer: &str| {
-            let path = format!("/v1/orders?customer_id={customer}");
-            told(&eve.api.get(&path).await)
-        };
-        assert_eq!(listed(&hers.customer).await, listed(ABSENT).await);
-        let ids = |list: Value| -> Vec<Value> {
-            list["data"].as_array().unwrap().iter().map(|order| order["customer_id"].clone()).collect()
-        };
-        for path in ["/v1/orders".to_owned(), format!("/v1/orders?customer_id={}", eve.id),
-            "/v1/orders?status=confirmed".to_owned()] {
-            assert_eq!(ids(eve.api.get(&path).await.expect(200)), [json!(eve.id)], "{path}");
-        }
-        // Not by the cursor of somebody who sees more, either.
-        let cursor = world.api.get("/v1/orders?limit=1").await.expect(200)["next_cursor"].clone();
-        let path = format!("/v1/orders?limit=1&cursor={}", cursor.as_str().unwrap());
-        assert!(ids(eve.api.get(&path).await.expect(200)).iter().all(|id| *id == json!(eve.id)));
-        let order_for = async |customer: &str, key: &str| {
-            let mut order = order_of(&[("TEA", 1)]);
-            order["customer_id"] = json!(customer);
-            told(&eve.api.place(key, &order).await)
-        };
-        let refused = order_for(&hers.customer, "e-2").await;
-        assert_eq!(refused.0, 422);
-        assert_eq!(refused, order_for(ABSENT, "e-3").await);
+        what_is_not_hers_is_absent(&eve, &of_a_thing, &hers).await;
+        lists_and_orders_name_nobody_else(&world, &eve, &hers).await;
         // Nothing of all this has changed anything.
         assert_eq!(state().await, before);
         world.assert_balanced().await;
-        // What is one's own is there.
-        let mut last = None;
-        for operation in &of_a_thing {
-            if operation.method == Method::DELETE && operation.path == "/v1/customers/{id}" {
-                last = Some(operation);
-                continue;
-            }
-            let reply = ask(&ada.api, operation, &hers.path(&operation.path), "a-1").await;
-            assert!((200..300).contains(&reply.status), "{operation:?}: {}", reply.text);
-        }
-        let erase = last.expect("customers erase themselves");
-        assert_eq!(ask(&ada.api, erase, &hers.path(&erase.path), "a-2").await.status, 204);
-        // Somebody who was erased looks like somebody who never was, to customers and to the staff.
-        for operation in of_a_thing.iter().filter(|o| o.path.starts_with("/v1/customers")) {
-            let path = hers.path(&operation.path);
-            let absent = Ids::absent().path(&operation.path);
-            let (theirs, nobodys) = (
-                ask(&eve.api, operation, &path, "e-4").await,
-                ask(&eve.api, operation, &absent, "e-4").await,
-            );
-            assert_eq!(told(&theirs), told(&nobodys), "{operation:?}");
-            if operation.path != erase.path || operation.method != erase.method {
-                let reply = ask(&world.api, operation, &path, "s-1").await;
-                reply.problem(404, "NOT_FOUND");
-            }
-        }
+        what_is_ones_own_is_there(&world, (&ada, &eve), &of_a_thing, &hers).await;
         world.assert_balanced().await;
     }
 }
