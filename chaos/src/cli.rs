@@ -78,7 +78,13 @@ enum Mode {
         rounds: usize,
     },
     /// Nodes are stopped and started one after the other under load: no request fails.
+    ///
+    /// With --from the first round brings them from another version to this one, the second one
+    /// back, and so on: both work on one database at a time.
     Rolling {
+        /// The program of the version before, such as the `orderly` of the last release.
+        #[arg(long, value_name = "PATH")]
+        from: Option<PathBuf>,
         /// Times that every node is restarted.
         #[arg(long, default_value_t = 3)]
         rounds: usize,
@@ -163,7 +169,10 @@ async fn special(
         Mode::OneKey { requests, rounds } => {
             modes::one_key::run(world, *requests, *rounds, progress).await
         }
-        Mode::Rolling { rounds } => modes::rolling::run(world, *rounds, seed, progress).await,
+        Mode::Rolling { from, rounds } => {
+            let from = from.as_ref().map(std::fs::canonicalize).transpose()?;
+            modes::rolling::run(world, from, *rounds, seed, progress).await
+        }
         Mode::BankDown { for_secs } => modes::bank_down::run(world, *for_secs, progress).await,
     }
 }

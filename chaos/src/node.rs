@@ -61,6 +61,11 @@ impl Node {
         &self.config.name
     }
 
+    /// From its next start on it is another program.
+    pub fn becomes(&mut self, program: PathBuf) {
+        self.config.program = program;
+    }
+
     /// Its place in the balancer.
     #[must_use]
     pub const fn slot(&self) -> &Arc<Slot> {

@@ -95,6 +95,26 @@ on_both! {
         world.assert_balanced().await;
     }
 
+    async fn a_program_works_on_what_a_newer_one_expanded_and_not_on_what_it_contracted(
+        mut world in World
+    ) {
+        world.terminate().await;
+        let newer = "INSERT INTO _sqlx_migrations (version, description, installed_on, success, \
+                     checksum, execution_time) SELECT 9001, 'more', installed_on, success, \
+                     checksum, execution_time FROM _sqlx_migrations WHERE version = 1";
+        assert_eq!(world.database.change(newer).await, 1);
+        // A node of the old version that ends during a roll-out comes up again.
+        world.restart().await;
+        world.terminate().await;
+        let contract = "UPDATE _sqlx_migrations SET description = 'contract 9001: drop orders' \
+                        WHERE version = 9001";
+        assert_eq!(world.database.change(contract).await, 1);
+        let refused = world.run("migrate", &["migrate"]).await;
+        assert_refused(&refused, "this program is too old for the database");
+        world.database.change("DELETE FROM _sqlx_migrations WHERE version = 9001").await;
+        world.restart().await;
+    }
+
     async fn migrating_twice_changes_nothing(mut world in World) {
         world.stocked("TEA", 250, 10).await;
         world.api.place("k-1", &order_of(&[("TEA", 1)])).await.expect(201);

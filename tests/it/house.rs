@@ -4,6 +4,7 @@
 
 mod access;
 mod armed;
+mod contract;
 pub(crate) mod graph;
 mod measures;
 mod ops;

@@ -80,6 +80,8 @@ mod returns;
 #[cfg(test)]
 mod sign_in;
 #[cfg(test)]
+mod statements;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod telemetry;

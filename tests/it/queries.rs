@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use store::{DatabaseUrl, Db, StoreConfig};
 
 /// The query files of one dialect: text by crate and name.
-fn queries(dialect: &str) -> BTreeMap<String, String> {
+pub(crate) fn queries(dialect: &str) -> BTreeMap<String, String> {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
     let mut found = BTreeMap::new();
     for member in entries(&crates) {
@@ -38,7 +38,8 @@ fn every_query_stands_in_both_dialects() {
     assert_eq!(names("postgres"), names("sqlite"));
 }
 
-async fn migrated(url: DatabaseUrl) {
+/// A database with the schema of this program.
+pub(crate) async fn migrated(url: DatabaseUrl) {
     let db = Db::open(&StoreConfig::new(url)).await.unwrap();
     db.migrate().await.unwrap();
     db.close().await;

@@ -8,6 +8,7 @@ use crate::progress::Progress;
 use crate::report::Report;
 use crate::world::{World, WorldConfig};
 use anyhow::Result;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -20,19 +21,26 @@ const DRAIN_DELAY_SECS: u64 = 2;
 /// What a client did: its orders, and what it read without success.
 type Work = (Vec<Record>, u64, Vec<String>);
 
-/// Restarts every node so many times.
+/// Restarts every node so many times: with `from`, which they are started with, as another version
+/// every time.
 ///
 /// # Errors
 /// The world does not start or cannot be read.
 pub async fn run(
     config: &WorldConfig,
+    from: Option<PathBuf>,
     rounds: usize,
     seed: u64,
     progress: &Progress,
 ) -> Result<(Report, World)> {
     let began = Instant::now();
     progress.say("starting PostgreSQL, the bank and three nodes");
-    let config = WorldConfig { drain_delay_secs: DRAIN_DELAY_SECS, ..config.clone() };
+    let versions = [from.unwrap_or_else(|| config.program.clone()), config.program.clone()];
+    let config = WorldConfig {
+        program: versions[0].clone(),
+        drain_delay_secs: DRAIN_DELAY_SECS,
+        ..config.clone()
+    };
     let world = World::start(&config).await?;
     open_shop(&world).await?;
     let closing = Arc::new(AtomicBool::new(false));
@@ -53,6 +61,7 @@ pub async fn run(
             longest = longest.max(asked.elapsed());
             let clean = ended.as_ref().is_ok_and(|status| status.code() == Some(0));
             stops.look(clean, || format!("{} ended with {ended:?}", node.name()));
+            node.becomes(versions[round % 2].clone());
             node.bring_up(None).await?;
         }
     }
