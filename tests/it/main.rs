@@ -30,6 +30,8 @@ mod batches;
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod catalogue;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod events;

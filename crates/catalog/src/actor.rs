@@ -1,11 +1,12 @@
 //! The actor that writes products and keeps the snapshot up to date.
 
-use crate::messages::{Put, Refresh};
+use crate::messages::{Put, PutPrices, PutRule, Refresh};
 use crate::snapshot::Shelf;
-use crate::{Product, ProductChange, books};
+use crate::{Product, ProductChange, books, rule_books};
 use actors::{BatchLimits, Batcher, Desk, Envelope, Opened, Serve, Service};
 use domain::Clock;
 use metrics::counter;
+use pricing::Flaw;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Db, StoreError};
@@ -35,6 +36,8 @@ pub struct Keeper {
 
 enum Job {
     Put(Envelope<Put>),
+    PutRule(Envelope<PutRule>),
+    PutPrices(Envelope<PutPrices>),
     Refresh(Envelope<Refresh>),
 }
 
@@ -117,6 +120,18 @@ impl Serve<Put> for Keeper {
     }
 }
 
+impl Serve<PutRule> for Keeper {
+    fn serve(&mut self, envelope: Envelope<PutRule>, desk: &mut Desk<'_, Self>) {
+        self.take(Job::PutRule(envelope), desk);
+    }
+}
+
+impl Serve<PutPrices> for Keeper {
+    fn serve(&mut self, envelope: Envelope<PutPrices>, desk: &mut Desk<'_, Self>) {
+        self.take(Job::PutPrices(envelope), desk);
+    }
+}
+
 impl Serve<Refresh> for Keeper {
     fn serve(&mut self, envelope: Envelope<Refresh>, desk: &mut Desk<'_, Self>) {
         self.take(Job::Refresh(envelope), desk);
@@ -130,6 +145,18 @@ impl Tools {
                 if let Some(Opened { message, context, reply }) = envelope.open() {
                     let span = context.span().clone();
                     reply.send(self.put(&message.changes).instrument(span).await);
+                }
+            }
+            Job::PutRule(envelope) => {
+                if let Some(Opened { message, context, reply }) = envelope.open() {
+                    let span = context.span().clone();
+                    reply.send(self.put_rule(&message).instrument(span).await);
+                }
+            }
+            Job::PutPrices(envelope) => {
+                if let Some(Opened { message, context, reply }) = envelope.open() {
+                    let span = context.span().clone();
+                    reply.send(self.put_prices(&message).instrument(span).await);
                 }
             }
             Job::Refresh(envelope) => {
@@ -147,11 +174,43 @@ impl Tools {
         self.shelf.apply(&products);
         Ok(products)
     }
+
+    async fn put_rule(&self, PutRule { id, rule }: &PutRule) -> Result<Vec<Flaw>, StoreError> {
+        // What it refers to may have been made by another node just now.
+        refresh_rules(&self.db, &self.shelf).await?;
+        let dangling = rule.dangling(id, &self.shelf.rules());
+        if dangling.is_empty() {
+            rule_books::put_rule(&self.db, id, rule, self.clock.now()).await?;
+            refresh_rules(&self.db, &self.shelf).await?;
+        }
+        Ok(dangling)
+    }
+
+    async fn put_prices(&self, message: &PutPrices) -> Result<bool, StoreError> {
+        let PutPrices { list, changes } = message;
+        if !self.shelf.rules().price_lists.contains_key(list) {
+            refresh_rules(&self.db, &self.shelf).await?;
+            if !self.shelf.rules().price_lists.contains_key(list) {
+                return Ok(false);
+            }
+        }
+        rule_books::put_prices(&self.db, list, changes, self.clock.now()).await?;
+        refresh_rules(&self.db, &self.shelf).await?;
+        Ok(true)
+    }
 }
 
 /// Brings the shelf up to what is committed.
 pub(crate) async fn refresh(db: &Db, shelf: &Shelf) -> Result<(), StoreError> {
     let changed = books::changed(db, shelf.complete_to()).await?;
     shelf.complete(&changed);
+    refresh_rules(db, shelf).await
+}
+
+async fn refresh_rules(db: &Db, shelf: &Shelf) -> Result<(), StoreError> {
+    let (rules_to, prices_to) = shelf.rules_complete_to();
+    let rules = rule_books::changed_rules(db, rules_to).await?;
+    let prices = rule_books::changed_prices(db, prices_to).await?;
+    shelf.complete_rules(&rules, &prices);
     Ok(())
 }

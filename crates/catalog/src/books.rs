@@ -42,12 +42,11 @@ pub(crate) async fn get(db: &Db, sku: &Sku) -> Result<Option<Product>, StoreErro
 
 pub(crate) async fn list(
     db: &Db,
-    category: Option<String>,
     after: Option<Sku>,
     limit: i64,
 ) -> Result<Vec<Product>, StoreError> {
     let after = after.map(String::from);
-    let query = LIST.query().bind(category).bind(after).bind(limit.max(0));
+    let query = LIST.query().bind(after).bind(limit.max(0));
     db.fetch(query).await?.iter().map(read).collect()
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{Invalid, PUT_MAX};
 use actors::AskError;
+use pricing::Flaw;
 use store::StoreError;
 use topology::Failure;
 
@@ -11,6 +12,9 @@ pub enum CatalogError {
     /// A change cannot be taken as it is; nothing happened.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// A rule cannot be as it is; nothing happened.
+    #[error("the rule cannot be so")]
+    Flawed(Vec<Flaw>),
     /// More changes at once than [`PUT_MAX`]; nothing happened.
     #[error("{0} products at once are more than {PUT_MAX}")]
     TooMany(usize),
@@ -25,7 +29,7 @@ pub enum CatalogError {
 impl Failure for CatalogError {
     fn is_failure(&self) -> bool {
         match self {
-            Self::Invalid(_) | Self::TooMany(_) => false,
+            Self::Invalid(_) | Self::Flawed(_) | Self::TooMany(_) => false,
             Self::Store(error) => error.is_failure(),
             Self::Ask(error) => error.is_failure(),
         }
@@ -37,7 +41,7 @@ impl CatalogError {
     #[must_use]
     pub const fn is_certainly_aborted(&self) -> bool {
         match self {
-            Self::Invalid(_) | Self::TooMany(_) => true,
+            Self::Invalid(_) | Self::Flawed(_) | Self::TooMany(_) => true,
             Self::Store(error) => error.is_certainly_aborted(),
             Self::Ask(error) => error.nothing_happened(),
         }
@@ -48,7 +52,7 @@ impl CatalogError {
     pub const fn is_conflict(&self) -> bool {
         match self {
             Self::Store(error) => error.is_conflict(),
-            Self::Invalid(_) | Self::TooMany(_) | Self::Ask(_) => false,
+            Self::Invalid(_) | Self::Flawed(_) | Self::TooMany(_) | Self::Ask(_) => false,
         }
     }
 
@@ -59,7 +63,7 @@ impl CatalogError {
         match self {
             Self::Invalid(_) => true,
             Self::Store(error) => error.may_be_one_rows_fault(),
-            Self::TooMany(_) | Self::Ask(_) => false,
+            Self::Flawed(_) | Self::TooMany(_) | Self::Ask(_) => false,
         }
     }
 }

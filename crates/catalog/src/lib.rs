@@ -13,22 +13,30 @@ mod books;
 mod error;
 mod messages;
 mod product;
+mod rule_books;
+mod rules;
+mod search;
 mod snapshot;
 
 pub use error::CatalogError;
 pub use product::{Invalid, Product, ProductChange};
+pub use rules::{ListedPrice, PriceChange, Rule};
+pub use search::Wanted;
 pub use snapshot::Snapshot;
 
 use actor::Keeper;
 use actors::{Home, Mailbox, MailboxPolicy, Request, RequestContext, Serve, Supervision, Vitals};
 use domain::{Clock, Sku};
-use messages::{Put, Refresh};
+use messages::{Put, PutPrices, PutRule, Refresh};
+use pricing::Rules;
 use snapshot::Shelf;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use store::{Db, StoreError};
 use topology::{Edge, Outcome};
 
+#[cfg(test)]
+mod rule_tests;
 #[cfg(test)]
 mod tests;
 
@@ -132,17 +140,72 @@ impl Catalog {
         Ok(self.edge.call(books::get(&self.db, sku)).await?)
     }
 
-    /// Up to `limit` products by SKU, those after `after`, of one category or of all.
+    /// Up to `limit` products by SKU, those after `after`.
     ///
     /// # Errors
     /// [`CatalogError::Store`].
-    pub async fn list(
+    pub async fn list(&self, after: Option<Sku>, limit: i64) -> Result<Vec<Product>, CatalogError> {
+        Ok(self.edge.call(books::list(&self.db, after, limit)).await?)
+    }
+
+    /// All rules as this node knows them now: as fresh as [`Self::snapshot`].
+    #[must_use]
+    pub fn rules(&self) -> Arc<Rules> {
+        self.shelf.rules()
+    }
+
+    /// Makes or changes a rule; this node's [`Self::rules`] have it when this returns.
+    ///
+    /// # Errors
+    /// [`CatalogError::Flawed`] if the rule cannot be so; nothing was written then.
+    /// [`CatalogError::Store`]; [`CatalogError::Ask`].
+    pub async fn put_rule(
         &self,
-        category: Option<String>,
+        id: String,
+        rule: Rule,
+        context: &RequestContext,
+    ) -> Result<(), CatalogError> {
+        let flaws = rule.flaws(&id);
+        if !flaws.is_empty() {
+            return Err(CatalogError::Flawed(flaws));
+        }
+        let flaws = self.ask(PutRule { id, rule }, context).await?;
+        if flaws.is_empty() { Ok(()) } else { Err(CatalogError::Flawed(flaws)) }
+    }
+
+    /// Puts prices on a list, or takes them off it, in one transaction. If a SKU stands on several
+    /// lines the last one wins. `false`: there is no such list.
+    ///
+    /// # Errors
+    /// [`CatalogError::TooMany`] before anything was written; [`CatalogError::Store`];
+    /// [`CatalogError::Ask`].
+    pub async fn put_prices(
+        &self,
+        list: String,
+        changes: Vec<PriceChange>,
+        context: &RequestContext,
+    ) -> Result<bool, CatalogError> {
+        if changes.len() > PUT_MAX {
+            return Err(CatalogError::TooMany(changes.len()));
+        }
+        let last: BTreeMap<Sku, Option<i64>> =
+            changes.into_iter().map(|change| (change.sku, change.unit_amount)).collect();
+        let change = |(sku, unit_amount)| PriceChange { sku, unit_amount };
+        let changes = last.into_iter().map(change).collect();
+        self.ask(PutPrices { list, changes }, context).await
+    }
+
+    /// Up to `limit` prices of a list by SKU, those after `after`, as the database has them now.
+    ///
+    /// # Errors
+    /// [`CatalogError::Store`].
+    pub async fn prices(
+        &self,
+        list: &str,
         after: Option<Sku>,
         limit: i64,
-    ) -> Result<Vec<Product>, CatalogError> {
-        Ok(self.edge.call(books::list(&self.db, category, after, limit)).await?)
+    ) -> Result<Vec<ListedPrice>, CatalogError> {
+        Ok(self.edge.call(rule_books::prices(&self.db, list, after, limit)).await?)
     }
 
     /// Brings this node's snapshot up to what is committed now, by whichever node.

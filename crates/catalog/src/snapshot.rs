@@ -1,13 +1,15 @@
 //! The products in memory.
 
 use crate::Product;
+use crate::rules::{self, ChangedPrice, ChangedRule};
 use arc_swap::ArcSwap;
 use metrics::gauge;
+use pricing::Rules;
 use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// All products of the shop at one moment. It never changes; a change makes a new one.
 #[derive(Clone, Debug, Default)]
@@ -89,6 +91,9 @@ impl Snapshot {
 pub(crate) struct Shelf {
     current: ArcSwap<Snapshot>,
     complete_to: AtomicI64,
+    rules: ArcSwap<Rules>,
+    /// How far the rules and the prices of the lists are known.
+    rules_to: Mutex<(i64, i64)>,
     stale: AtomicBool,
 }
 
@@ -125,6 +130,30 @@ impl Shelf {
         if let Some(last) = changed.last() {
             self.complete_to.fetch_max(last.revision, Ordering::AcqRel);
         }
+    }
+
+    pub(crate) fn rules(&self) -> Arc<Rules> {
+        self.rules.load_full()
+    }
+
+    /// Every change of rules, and of prices, up to these revisions is in the rules.
+    pub(crate) fn rules_complete_to(&self) -> (i64, i64) {
+        *self.rules_to.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts in *all* changes of rules and of prices after earlier marks, by revision; those that
+    /// somebody else has put in meanwhile are passed over.
+    pub(crate) fn complete_rules(&self, changed: &[ChangedRule], prices: &[ChangedPrice]) {
+        let mut to = self.rules_to.lock().unwrap_or_else(PoisonError::into_inner);
+        let (rules_to, prices_to) = *to;
+        let known = changed.iter().take_while(|change| change.revision <= rules_to).count();
+        let changed = changed.get(known..).unwrap_or_default();
+        let known = prices.iter().take_while(|price| price.revision <= prices_to).count();
+        let prices = prices.get(known..).unwrap_or_default();
+        self.rules.store(rules::with(&self.rules.load_full(), changed, prices));
+        let last_rule = changed.last().map_or(rules_to, |last| last.revision);
+        let last_price = prices.last().map_or(prices_to, |last| last.revision);
+        *to = (last_rule, last_price);
     }
 }
 

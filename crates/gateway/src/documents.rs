@@ -9,7 +9,7 @@ mod links;
 
 use crate::problem::{Fault, PROBLEM_JSON};
 use crate::routes;
-use crate::views::{self, CustomerView, OrderView, ProductView, StockView};
+use crate::views::{self, CustomerView, OrderView, PriceView, ProductView, StockView};
 use access::Schemes;
 use actix_web::App;
 use std::collections::BTreeMap;
@@ -36,6 +36,7 @@ use utoipa_actix_web::AppExt;
     tags(
         (name = "orders", description = "Place and read orders."),
         (name = "products", description = "The catalogue."),
+        (name = "pricing", description = "What orders cost: price lists and other rules."),
         (name = "stock", description = "What is on the shelf, and what of it is promised."),
         (name = "customers", description = "Who orders."),
         (name = "payments", description = "How orders are paid."),
@@ -210,6 +211,7 @@ macro_rules! outcomes {
 outcomes! {
     OrderOutcome: order OrderView<'static>;
     ProductOutcome: product ProductView<'static>;
+    PriceOutcome: price PriceView<'static>;
     StockOutcome: stock StockView<'static>;
     CustomerOutcome: customer CustomerView<'static>;
 }

@@ -53,6 +53,10 @@ impl From<CatalogError> for Problem {
         match error {
             CatalogError::Ask(error) => error.into(),
             CatalogError::Store(error) => error.into(),
+            CatalogError::Flawed(flaws) => {
+                let told = flaws.into_iter().map(|flaw| Fault::at(flaw.pointer, flaw.detail));
+                Self::invalid(told.collect())
+            }
             // Bodies are checked and chunks are cut before: these would be faults of ours.
             error @ (CatalogError::Invalid(_) | CatalogError::TooMany(_)) => {
                 Self::internal().because(error)

@@ -5,6 +5,7 @@ mod goods;
 mod operations;
 mod orders;
 mod payments;
+mod pricing;
 mod steps;
 mod stock;
 mod topology;
@@ -14,6 +15,7 @@ pub(crate) use goods::{ProductView, RecommendationList, StockView};
 pub(crate) use operations::{Audit, DeadLetterView, KeyView, MadeKeyView, Redriven};
 pub(crate) use orders::{EventList, EventView, OrderView};
 pub(crate) use payments::{Nothing, PaymentView, ProviderEvent};
+pub(crate) use pricing::{CategoryView, ListedPriceView, PriceListView, PriceView};
 pub(crate) use steps::{
     RefundView, RefundedView, ReturnView, ReturnedView, ShipmentView, ShippedView,
 };
@@ -72,6 +74,9 @@ macro_rules! page_schema {
 page_schema! {
     OrderPage of OrderView<'static> as OrderPage, "orders";
     ProductPage of ProductView<'static> as ProductPage, "products";
+    CategoryPage of CategoryView as CategoryPage, "categories";
+    PriceListPage of PriceListView as PriceListPage, "price lists";
+    ListedPricePage of ListedPriceView<'static> as ListedPricePage, "prices";
     StockPage of StockView<'static> as StockPage, "stock";
     LocationPage of LocationView<'static> as StockLocationPage, "locations";
     MovementPage of MovementView<'static> as StockMovementPage, "movements";

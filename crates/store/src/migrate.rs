@@ -45,6 +45,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/postgres/0005_users.sql"),
         include_str!("../../../migrations/sqlite/0005_users.sql"),
     ),
+    (
+        6,
+        "catalogue",
+        include_str!("../../../migrations/postgres/0006_catalogue.sql"),
+        include_str!("../../../migrations/sqlite/0006_catalogue.sql"),
+    ),
 ];
 
 fn migrator(pick: impl Fn(&'static str, &'static str) -> &'static str) -> Migrator {

@@ -10,6 +10,8 @@ const OWNERS: &[(&str, &str)] = &[
     ("lease", "store"),
     ("consumer_position", "broker"),
     ("parked_event", "broker"),
+    ("list_price", "catalog"),
+    ("price_rule", "catalog"),
     ("product", "catalog"),
     ("account", "customers"),
     ("api_key", "customers"),

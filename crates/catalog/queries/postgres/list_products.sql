@@ -2,6 +2,6 @@
 SELECT p.sku, p.name, p.category, p.unit_amount, p.currency, p.active::int::bigint AS active,
        p.revision, p.updated_at
 FROM product p
-WHERE p.sku > coalesce($2::text, '') AND ($1::text IS NULL OR p.category = $1::text)
+WHERE p.sku > coalesce($1::text, '')
 ORDER BY p.sku
-LIMIT $3::bigint
+LIMIT $2::bigint

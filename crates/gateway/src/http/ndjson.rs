@@ -216,7 +216,11 @@ pub(crate) struct Outlet(mpsc::Sender<Bytes>);
 pub(crate) struct Gone;
 
 impl Outlet {
-    async fn send(&self, line: String) -> Result<(), Gone> {
+    /// Sends lines, with their ends.
+    ///
+    /// # Errors
+    /// Nobody reads them.
+    pub(crate) async fn send(&self, line: String) -> Result<(), Gone> {
         let sending = self.0.send(Bytes::from(line));
         timeout(UNREAD_MAX, sending).await.map_err(|_| Gone)?.map_err(|_| Gone)
     }

@@ -4,6 +4,7 @@ mod accounts;
 mod addresses;
 pub(crate) mod answers;
 mod audit;
+mod categories;
 mod customers;
 mod dead_letters;
 pub(crate) mod debug;
@@ -16,7 +17,10 @@ mod order_batch;
 mod order_body;
 mod orders;
 mod payments;
+mod price_lists;
+mod price_rules;
 pub(crate) mod probes;
+mod product_export;
 mod products;
 mod recommendations;
 pub(crate) mod shapes;
@@ -51,6 +55,15 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(products::get_product)
         .service(products::list_products)
         .service(products::put_products)
+        .service(product_export::export_products)
+        .service(categories::put_category)
+        .service(categories::get_category)
+        .service(categories::list_categories)
+        .service(price_lists::put_price_list)
+        .service(price_lists::get_price_list)
+        .service(price_lists::list_price_lists)
+        .service(price_lists::put_prices)
+        .service(price_lists::list_prices)
         .service(recommendations::recommend)
         .service(recommendations::recommend_to_customer)
         .service(stock::get_stock)

@@ -11,7 +11,7 @@ use crate::http::query::Query;
 use crate::problem::Problem;
 use crate::views::{self, ProductView};
 use actix_web::{HttpRequest, HttpResponse, get, post, put, web};
-use catalog::{Product, ProductChange, Snapshot};
+use catalog::{Product, ProductChange, Wanted};
 use domain::{AMOUNT_MAX_MINOR, Sku, parse_currency};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -192,13 +192,19 @@ pub(crate) async fn get_product(
     Ok(ok(&ProductView::from(&product)))
 }
 
-/// List products by SKU.
+/// List or search products by SKU.
 ///
-/// Needs the scope `products:read`.
+/// Needs the scope `products:read`. With a filter the node answers from its memory, which knows what
+/// was written through other nodes about a second later.
 #[utoipa::path(
     tag = "products",
     params(
-        ("category" = Option<String>, Query, description = "Only products of this category."),
+        ("q" = Option<String>, Query, description = "Words that stand in the name or the SKU, each anywhere, in capitals or not."),
+        ("category" = Option<String>, Query, description = "Only products of this category and of those below it."),
+        ("active" = Option<bool>, Query, description = "Only products that can (`true`) or cannot (`false`) be ordered."),
+        ("currency" = Option<String>, Query, description = "Only products priced in this ISO 4217 currency."),
+        ("amount_from" = Option<i64>, Query, description = "Only products that cost at least so much, in minor units."),
+        ("amount_to" = Option<i64>, Query, description = "Only products that cost at most so much, in minor units."),
         PageParameters,
     ),
     responses(
@@ -212,39 +218,52 @@ pub(crate) async fn list_products(
     gate: web::Data<Gate>,
 ) -> Result<HttpResponse, Problem> {
     let caller = gate.admit(&request).await?;
-    let query = Query::of(&request, &["category", "limit", "cursor"])?;
+    let query = Query::of(&request, FILTERS)?;
     let page = query.page("/v1/products", &gate.cursors)?;
     let after = page.after(|text| Sku::parse(text).ok())?;
-    let category = query.get("category").map(str::to_owned);
-    let catalog = &gate.services.catalog;
-    let read = catalog.list(category.clone(), after.clone(), page.rows());
-    let remember =
-        || remembered(&catalog.snapshot(), category.as_deref(), after.as_ref(), page.rows());
-    let rows = caller.read_or_remember(&request, read, remember).await?;
+    let wanted = wanted(&query)?;
+    let catalog = gate.services.catalog.clone();
+    let rows = usize::try_from(page.rows()).unwrap_or(0);
+    let rows = if wanted == Wanted::default() {
+        let read = catalog.list(after.clone(), page.rows());
+        let shared = |product: &Arc<Product>| Product::clone(product);
+        let remember = || {
+            let found = catalog.snapshot().search(&catalog.rules(), &wanted, after.as_ref(), rows);
+            found.iter().map(shared).collect()
+        };
+        caller.read_or_remember(&request, read, remember).await?.into_iter().map(Arc::new).collect()
+    } else {
+        caller.must_remember(&request);
+        // A search looks at every product: not on a thread that others wait for.
+        let (snapshot, rules) = (catalog.snapshot(), catalog.rules());
+        let search = move || snapshot.search(&rules, &wanted, after.as_ref(), rows);
+        web::block(search).await.map_err(|error| Problem::internal().because(error))?
+    };
     let rows = page.page(rows, &gate.cursors, |product| product.sku.to_string());
     Ok(ok(&rows.view::<ProductView<'_>>()))
 }
 
-/// A page of products out of memory, in the order of the database: by the bytes of the SKU.
-fn remembered(
-    snapshot: &Snapshot,
-    category: Option<&str>,
-    after: Option<&Sku>,
-    rows: i64,
-) -> Vec<Product> {
-    let rows = usize::try_from(rows).unwrap_or(0);
-    let mut found: Vec<&Arc<Product>> = snapshot
-        .iter()
-        .filter(|product| category.is_none_or(|category| product.category == category))
-        .filter(|product| after.is_none_or(|after| product.sku.as_str() > after.as_str()))
-        .collect();
-    if found.len() > rows {
-        // Puts the first rows in front, without sorting all products.
-        found.select_nth_unstable_by(rows, |a, b| a.sku.as_str().cmp(b.sku.as_str()));
-        found.truncate(rows);
-    }
-    found.sort_unstable_by(|a, b| a.sku.as_str().cmp(b.sku.as_str()));
-    found.into_iter().map(|product| Product::clone(product)).collect()
+const FILTERS: &[&str] =
+    &["q", "category", "active", "currency", "amount_from", "amount_to", "limit", "cursor"];
+
+fn wanted(query: &Query) -> Result<Wanted, Problem> {
+    let amount = |name| {
+        let in_range = |text: &str| {
+            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+            text.parse().ok().filter(|amount| digits && (0..=AMOUNT_MAX_MINOR).contains(amount))
+        };
+        query.read(name, "An amount is a whole number of minor units.", in_range)
+    };
+    let is_active = |text: &str| text.parse().ok();
+    let currency = "currency is an ISO 4217 code in capitals.";
+    Ok(Wanted {
+        words: query.get("q").map(Wanted::words_of).unwrap_or_default(),
+        category: query.get("category").map(str::to_owned),
+        active: query.read("active", "active is true or false.", is_active)?,
+        currency: query.read("currency", currency, parse_currency)?,
+        amount_from: amount("amount_from")?,
+        amount_to: amount("amount_to")?,
+    })
 }
 
 /// The SKU of a path that is read: what is no SKU names nothing.

@@ -111,6 +111,9 @@ const PARAMETERS: &[Member] = &[
     ("status", OneOf(&STATUSES)),
     ("external_ref", FILTER),
     ("category", FILTER),
+    ("q", FILTER),
+    ("amount_from", AMOUNT),
+    ("amount_to", AMOUNT),
     ("created_after", Time),
     ("created_before", Time),
     ("after", From(0)),
@@ -154,6 +157,7 @@ const BODIES: &[Row] = &[
         ],
     ),
     (&["ProductInStream", "AdjustmentInStream"], &[("sku", SKU)]),
+    (&["PriceInStream"], &[("sku", SKU), ("unit_amount", AMOUNT)]),
     (
         &["StockAdjustment", "AdjustmentInStream"],
         &[
@@ -253,6 +257,7 @@ const WITHOUT_BODY: &[&str] = &[
     "redrive_dead_letters",
     "place_orders",
     "put_products",
+    "put_prices",
     "adjust_stocks",
     "create_customers",
 ];

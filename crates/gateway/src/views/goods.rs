@@ -40,6 +40,12 @@ impl<'a> From<&'a catalog::Product> for ProductView<'a> {
     }
 }
 
+impl<'a> From<&'a std::sync::Arc<catalog::Product>> for ProductView<'a> {
+    fn from(product: &'a std::sync::Arc<catalog::Product>) -> Self {
+        Self::from(product.as_ref())
+    }
+}
+
 /// The stock of a SKU. `available = on_hand − reserved`, never negative.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Stock)]

@@ -1,0 +1,6 @@
+-- No SKU is empty, so the empty text comes before the first one.
+SELECT p.sku, p.unit_amount, p.updated_at
+FROM list_price p
+WHERE p.price_list = $1::text AND p.sku > coalesce($2::text, '') AND p.unit_amount IS NOT NULL
+ORDER BY p.sku
+LIMIT $3::bigint
