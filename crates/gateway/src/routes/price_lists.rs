@@ -140,7 +140,6 @@ impl PriceBody {
     responses(
         (status = 200, description = "One outcome per line.", body = PriceOutcome,
             content_type = "application/x-ndjson"),
-        NotFound,
         StreamProblems,
     ),
 )]
@@ -153,7 +152,6 @@ pub(crate) async fn put_prices(
 ) -> Result<HttpResponse, Problem> {
     let caller = gate.admit(&request).await?;
     check_ndjson(&request)?;
-    check_list(&gate, &id)?;
     let list = id.into_inner();
     let read = |_: &Caller, _, line: &[u8]| parse::<PriceBody>(line)?.check();
     let call = async move |gate: &Gate, caller: &Caller, changes: Vec<PriceChange>| {
