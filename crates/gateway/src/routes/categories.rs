@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// Make or change a category.
 ///
-/// Products name categories that nobody has made, too; what a
+/// Needs the scope `products:write`. Products name categories that nobody has made, too; what a
 /// category adds is a name for people, and its place below another one. A category cannot be taken
 /// away.
 #[utoipa::path(

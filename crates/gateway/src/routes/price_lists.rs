@@ -28,7 +28,7 @@ fn price_lists(rules: &Rules) -> &BTreeMap<String, Arc<Document<PriceList>>> {
 
 /// Make or change a price list.
 ///
-/// Its prices go before those of the products where the engine
+/// Needs the scope `pricing:write`. Its prices go before those of the products where the engine
 /// `promotional` works out what an order costs. A list cannot be taken away, but made inactive.
 #[utoipa::path(
     tag = "pricing",
