@@ -78,8 +78,8 @@ enum Claimed {
     Nothing,
     /// An event that nobody came back from is parked.
     Parked,
-    /// So many events; `last`: no suspect is behind them.
-    Events { count: i64, last: bool },
+    /// So many events. `last`: no suspect is behind them. `again`: this process claimed them before.
+    Events { count: i64, last: bool, again: bool },
 }
 
 impl Group {
@@ -90,7 +90,7 @@ impl Group {
         if self.gate.is_stopping() {
             return Ok(only);
         }
-        let (count, last) = match self.claim(partition).await? {
+        let (count, last, again) = match self.claim(partition).await? {
             // The next poll finds what the other node leaves.
             Claimed::Busy => return Ok(none),
             Claimed::Nothing => {
@@ -98,20 +98,22 @@ impl Group {
                 return Ok(none);
             }
             Claimed::Parked => return Ok(only),
-            Claimed::Events { count, last } => (count, last),
+            Claimed::Events { count, last, again } => (count, last, again),
         };
-        match self.turn(Attempt { partitions: only, limit: count }).await? {
-            Turn::Done(_) => {}
+        let more = match self.turn(Attempt { partitions: only, limit: count }).await? {
+            Turn::Done(more) => more,
             // They failed, and the process lives: they are taken apart as ever, without claims.
             Turn::Blamed { .. } => {
                 self.release(partition).await?;
-                self.carry_out(Plan::new(only, count)).await?;
+                self.carry_out(Plan::new(only, count)).await?
             }
+        };
+        if !last {
+            // What comes again, although it did not fail, waits for the next poll.
+            return Ok(if again { none } else { only });
         }
-        if last {
-            self.claims.trust(partition);
-        }
-        Ok(only)
+        self.claims.trust(partition);
+        Ok(more)
     }
 
     async fn claim(&self, partition: u8) -> Result<Claimed, StoreError> {
@@ -143,12 +145,13 @@ impl Group {
             (1, false) => 1,
             _ => 0,
         };
+        let again = !is_left && position.claimed > position.seq;
         // Known as ours before it can be read: what is not known to be committed may be.
         self.claims.own[usize::from(partition)].store(end.seq, Ordering::SeqCst);
         books::claim_events(&mut tx, self.name(), partition, end.seq, tries).await?;
         tx.commit().await?;
         let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
-        Ok(Claimed::Events { count, last: end.seq >= suspects })
+        Ok(Claimed::Events { count, last: end.seq >= suspects, again })
     }
 
     /// Passes an event that nobody came back from; its position is locked.

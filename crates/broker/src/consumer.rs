@@ -10,8 +10,8 @@ pub trait Consumer: Send + Sync + 'static {
     /// The group's name. Its positions are kept under it, so it may never change.
     fn name(&self) -> &'static str;
 
-    /// The kinds of events whose data the group needs; `None`: all. The others come without their
-    /// data, because they move the position too, and the group passes over them.
+    /// The kinds of events that the group wants; `None`: all. Others may come along, because they
+    /// move the position too, but without their data: the group passes over them.
     fn kinds(&self) -> Option<Kinds> {
         None
     }

@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use metrics::{counter, histogram};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use store::outbox::{self, Logged, Page};
+use store::outbox::{self, Found, Logged, Page};
 use store::{Db, StoreError, Tx};
 
 /// Most retries of parked events of one partition in one pass, so that they do not hold up what
@@ -44,8 +44,9 @@ pub(crate) struct Passed {
 pub(crate) enum Turn {
     /// It is committed, or there was nothing to do; in these partitions there may be more.
     Done(Partitions),
-    /// It is rolled back, because of one of its events; `first` is the first that was tried.
-    Blamed { events: usize, first: Option<Box<Logged>>, cause: String },
+    /// It is rolled back, because of one of its events; `events` counts them with those that the
+    /// group passes over, and `first` is the first that was tried.
+    Blamed { events: i64, first: Option<Box<Logged>>, cause: String },
 }
 
 pub(crate) enum Failure {
@@ -109,8 +110,7 @@ impl Group {
                 Turn::Done(more) => left = left.or(more),
                 Turn::Blamed { events, first, cause } => {
                     left = left.or(attempt.partitions);
-                    let count = i64::try_from(events).unwrap_or(i64::MAX);
-                    let next = plan.failed(attempt, count);
+                    let next = plan.failed(attempt, events);
                     if let (AfterFailure::Park, Some(culprit)) = (next, first) {
                         self.park(&culprit, &cause).await?;
                     }
@@ -126,6 +126,7 @@ impl Group {
         let positions = books::lock_positions(&mut tx, self.name(), attempt.partitions).await?;
         let (mut events, mut moves) = (Vec::new(), Vec::with_capacity(positions.len()));
         let mut more = Partitions::default();
+        let mut count = 0;
         for position in positions {
             let partition = position.partition;
             if self.claims.is_of_another(&position) {
@@ -135,19 +136,19 @@ impl Group {
                 continue;
             }
             let page = Page { partition, from: position.seq, limit: attempt.limit };
-            let read = self.read(&mut tx, page).await?;
-            if i64::try_from(read.len()).is_ok_and(|count| count >= attempt.limit) {
+            let found = self.read(&mut tx, page).await?;
+            if found.passed >= attempt.limit {
                 more = more.or(Partitions::one(partition));
             }
             let ahead = i64::from(faults::planted("position-ahead"));
-            moves.extend(read.last().map(|last| (partition, last.seq + ahead)));
-            events.extend(read);
+            moves.extend(found.events.last().map(|last| (partition, last.seq + ahead)));
+            events.extend(found.events);
+            count += found.passed;
         }
         if events.is_empty() {
             tx.rollback().await?;
             return Ok(Turn::Done(more));
         }
-        let count = events.len();
         let mut blocked = books::blocked_orders(&mut tx, self.name(), &events).await?;
         if faults::planted("parked-order-not-held-up") {
             blocked.clear();
@@ -165,11 +166,15 @@ impl Group {
         }
     }
 
-    /// The next events, with the data that the group wants.
-    async fn read(&self, tx: &mut Tx, page: Page) -> Result<Vec<Logged>, StoreError> {
+    /// The next events that the group wants.
+    async fn read(&self, tx: &mut Tx, page: Page) -> Result<Found, StoreError> {
         match self.consumer.kinds() {
             Some(kinds) => outbox::read_wanted(tx, page, kinds).await,
-            None => outbox::read(tx, page.partition, page.from, page.limit).await,
+            None => {
+                let events = outbox::read(tx, page.partition, page.from, page.limit).await?;
+                let passed = i64::try_from(events.len()).unwrap_or(i64::MAX);
+                Ok(Found { events, passed })
+            }
         }
     }
 

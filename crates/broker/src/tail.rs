@@ -170,12 +170,12 @@ impl Tail {
     async fn read_on(&self, mark: Mark) -> Result<bool, StoreError> {
         let Mark { partition, ahead, .. } = mark;
         let page = Page { partition, from: ahead, limit: self.config.page };
-        let events = outbox::follow(&self.db, page, self.follower.kinds()).await?;
-        for (number, event) in events.iter().enumerate() {
+        let found = outbox::follow(&self.db, page, self.follower.kinds()).await?;
+        for (number, event) in found.events.iter().enumerate() {
             self.give(event, number).await;
             self.set(partition, |mark| mark.ahead = event.seq);
         }
-        Ok(self.is_full_page(&events))
+        Ok(found.passed >= self.config.page)
     }
 
     /// The page before what is known, of the partition that reaches least far back: so the events
@@ -196,14 +196,10 @@ impl Tail {
             self.give(event, number).await;
             self.set(partition, |mark| mark.back = Some(event.seq));
         }
-        if !self.is_full_page(&events) {
+        if i64::try_from(events.len()).is_ok_and(|count| count < self.config.page) {
             self.set(partition, |mark| mark.back = None);
         }
         Ok(self.marks().iter().any(|mark| mark.back.is_some()))
-    }
-
-    fn is_full_page(&self, events: &[Logged]) -> bool {
-        i64::try_from(events.len()).is_ok_and(|count| count >= self.config.page)
     }
 
     /// Hands an event over, and lets others on the thread go first now and then.

@@ -417,6 +417,7 @@ fn start_charge(onward: &Onward, candidate: Candidate, payment: Payment, told: O
 }
 
 /// One order on its way to the provider.
+#[derive(Clone)]
 struct Charge {
     onward: Onward,
     kept: Kept,
@@ -430,14 +431,14 @@ impl Charge {
         mut reply: Option<Reply<Result<Given, OrderError>>>,
         answer_by: Instant,
     ) {
-        let context = self.own_context();
-        let charge = self.onward.shop.payments.charge(payment, &context);
+        let (context, shop) = (self.own_context(), self.onward.shop.clone());
+        let charge = shop.payments.charge(payment, &context);
         tokio::pin!(charge);
         let charged = match timeout_at(answer_by, &mut charge).await {
             Ok(charged) => charged,
             Err(_) => {
-                if let Some(reply) = reply.take() {
-                    self.settle(Settled::Waiting { degraded: false }, Some(reply));
+                if reply.is_some() {
+                    self.clone().settle(Settled::Waiting { degraded: false }, reply.take());
                 }
                 charge.await
             }
@@ -448,8 +449,8 @@ impl Charge {
             }
             // Recovery will ask again, with the same key.
             Ok(Charged::Unknown { .. }) | Err(_) => {
-                if let Some(reply) = reply.take() {
-                    self.settle(Settled::Waiting { degraded: true }, Some(reply));
+                if reply.is_some() {
+                    self.settle(Settled::Waiting { degraded: true }, reply);
                 }
             }
         }
@@ -465,14 +466,15 @@ impl Charge {
         )
     }
 
-    fn settle(&self, what: Settled, reply: Option<Reply<Result<Given, OrderError>>>) {
+    fn settle(self, what: Settled, reply: Option<Reply<Result<Given, OrderError>>>) {
+        let context = self.own_context();
         let settlement = Settlement {
-            kept: self.kept.clone(),
+            kept: self.kept,
             trace_id: self.context.trace_id().to_string(),
             actor: self.context.actor().to_string(),
             what,
             reply,
         };
-        self.onward.lane.deliver(Settle(Box::new(settlement)), &self.own_context());
+        self.onward.lane.deliver(Settle(Box::new(settlement)), &context);
     }
 }

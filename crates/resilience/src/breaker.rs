@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use metrics::{Counter, Histogram, counter, histogram};
 use tokio::time::Instant;
 
 use crate::breaker_state::{Admission, BreakerPhase, BreakerState, Open, Verdict};
@@ -10,7 +11,8 @@ use crate::{BreakerConfig, ConfigError};
 
 /// Refuses calls to a dependency while it is ill. Clones share one state.
 ///
-/// Build it after the metrics recorder is installed: `breaker_state` is set then and at each change.
+/// Build it after the metrics recorder is installed: its metrics are found once, here, and
+/// `breaker_state` is set then and at each change.
 #[derive(Debug, Clone)]
 pub struct Breaker {
     inner: Arc<Inner>,
@@ -22,6 +24,35 @@ struct Inner {
     slow_call: Duration,
     start: Instant,
     state: Mutex<BreakerState>,
+    ok: Ended,
+    slow: Ended,
+    failed: Ended,
+    rejected: Counter,
+}
+
+/// The metrics of calls that ended in one way.
+#[derive(Debug)]
+struct Ended {
+    calls: Counter,
+    seconds: Histogram,
+}
+
+fn calls(dependency: &'static str, outcome: &'static str) -> Counter {
+    counter!("breaker_calls_total", "dependency" => dependency, "outcome" => outcome)
+}
+
+impl Ended {
+    fn new(dependency: &'static str, outcome: &'static str) -> Self {
+        let seconds = histogram!(
+            "breaker_call_seconds", "dependency" => dependency, "outcome" => outcome
+        );
+        Self { calls: calls(dependency, outcome), seconds }
+    }
+
+    fn count(&self, took: Duration) {
+        self.calls.increment(1);
+        self.seconds.record(took);
+    }
 }
 
 impl Breaker {
@@ -39,6 +70,10 @@ impl Breaker {
                 slow_call,
                 start: Instant::now(),
                 state: Mutex::new(state),
+                ok: Ended::new(dependency, "ok"),
+                slow: Ended::new(dependency, "slow"),
+                failed: Ended::new(dependency, "failed"),
+                rejected: calls(dependency, "rejected"),
             }),
         })
     }
@@ -53,7 +88,7 @@ impl Breaker {
                 Ok(Permit { inner: Arc::clone(&self.inner), admission: Some(admission) })
             }
             Err(open) => {
-                self.inner.count("rejected");
+                self.inner.rejected.increment(1);
                 Err(open)
             }
         }
@@ -86,17 +121,6 @@ impl Inner {
             announce(self.dependency, after);
         }
         result
-    }
-
-    fn count(&self, outcome: &'static str) {
-        let labels = [("dependency", self.dependency), ("outcome", outcome)];
-        metrics::counter!("breaker_calls_total", &labels).increment(1);
-    }
-
-    fn measure(&self, outcome: &'static str, took: Duration) {
-        self.count(outcome);
-        let labels = [("dependency", self.dependency), ("outcome", outcome)];
-        metrics::histogram!("breaker_call_seconds", &labels).record(took);
     }
 }
 
@@ -141,19 +165,19 @@ pub struct Permit {
 impl Permit {
     /// The call succeeded after `took`. Too late counts as a failure of the dependency.
     pub fn success(mut self, took: Duration) {
-        let (verdict, outcome) = if took >= self.inner.slow_call {
-            (Verdict::Failure, "slow")
+        let (verdict, ended) = if took >= self.inner.slow_call {
+            (Verdict::Failure, &self.inner.slow)
         } else {
-            (Verdict::Success, "ok")
+            (Verdict::Success, &self.inner.ok)
         };
-        self.inner.measure(outcome, took);
+        ended.count(took);
         self.settle(verdict);
     }
 
     /// The call failed after `took`, and the dependency is to blame: an answer that refuses for a
     /// reason of business is a success.
     pub fn failure(mut self, took: Duration) {
-        self.inner.measure("failed", took);
+        self.inner.failed.count(took);
         self.settle(Verdict::Failure);
     }
 

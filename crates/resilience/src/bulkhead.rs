@@ -1,8 +1,10 @@
 //! Bounds how many calls to a dependency run and wait at once.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use metrics::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
@@ -21,14 +23,16 @@ pub enum BulkheadError {
 
 /// Bounds the calls to one dependency, first come, first served. Clones share the places.
 ///
-/// Build it after the metrics recorder is installed: its gauges are counted up and down.
+/// Build it after the metrics recorder is installed: its gauges are found once, here.
 #[derive(Debug, Clone)]
 pub struct Bulkhead {
     dependency: &'static str,
     places: Arc<Semaphore>,
     in_flight_max: u32,
+    in_flight_gauge: Gauge,
     waiting: Arc<AtomicU32>,
     waiting_max: u32,
+    waiting_gauge: Gauge,
 }
 
 /// How much of a bulkhead is used.
@@ -55,8 +59,10 @@ impl Bulkhead {
             dependency,
             places: Arc::new(Semaphore::new(config.in_flight_max as usize)),
             in_flight_max: config.in_flight_max,
+            in_flight_gauge: metrics::gauge!("bulkhead_in_flight", "dependency" => dependency),
             waiting: Arc::new(AtomicU32::new(0)),
             waiting_max: config.waiting_max,
+            waiting_gauge: metrics::gauge!("bulkhead_waiting", "dependency" => dependency),
         })
     }
 
@@ -81,7 +87,7 @@ impl Bulkhead {
         let acquired = self.place(deadline).await;
         match acquired {
             Ok(place) => Ok(BulkheadPermit {
-                _in_flight: GaugeGuard::new("bulkhead_in_flight", self.dependency),
+                _in_flight: GaugeGuard::new(&self.in_flight_gauge),
                 _place: place,
             }),
             Err(error) => {
@@ -122,7 +128,7 @@ impl Bulkhead {
             .map_err(|_| BulkheadError::Full)?;
         Ok(Waiting {
             count: Arc::clone(&self.waiting),
-            _gauge: GaugeGuard::new("bulkhead_waiting", self.dependency),
+            _gauge: GaugeGuard::new(&self.waiting_gauge),
         })
     }
 }
@@ -148,22 +154,24 @@ impl Drop for Waiting {
 }
 
 /// Adds one to a gauge for as long as it lives.
-#[derive(Debug)]
-struct GaugeGuard {
-    name: &'static str,
-    dependency: &'static str,
-}
+struct GaugeGuard(Gauge);
 
 impl GaugeGuard {
-    fn new(name: &'static str, dependency: &'static str) -> Self {
-        metrics::gauge!(name, "dependency" => dependency).increment(1.0);
-        Self { name, dependency }
+    fn new(gauge: &Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge.clone())
+    }
+}
+
+impl fmt::Debug for GaugeGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GaugeGuard")
     }
 }
 
 impl Drop for GaugeGuard {
     fn drop(&mut self) {
-        metrics::gauge!(self.name, "dependency" => self.dependency).decrement(1.0);
+        self.0.decrement(1.0);
     }
 }
 

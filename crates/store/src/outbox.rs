@@ -129,20 +129,37 @@ impl Page {
     }
 }
 
-/// Like [`read`], for somebody who wants the data of `kinds` alone: the others come without.
+/// What came of a page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Events of the kinds that are wanted, and the last event of the page whatever it is, so that
+    /// everybody knows how far the page went. That one comes without data if it is not wanted.
+    pub events: Vec<Logged>,
+    /// How many events the page has, with those that nobody wanted.
+    pub passed: i64,
+}
+
+impl Found {
+    fn from_rows(rows: Vec<Row>) -> Result<Self, StoreError> {
+        let passed = rows.first().map_or(Ok(0), |row| row.int("passed"))?;
+        Ok(Self { events: logged(rows)?, passed })
+    }
+}
+
+/// Like [`read`], for somebody who wants `kinds` alone: most of the others are only counted.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn read_wanted(tx: &mut Tx, page: Page, kinds: Kinds) -> Result<Vec<Logged>, StoreError> {
-    logged(tx.fetch(page.of(&READ_WANTED, kinds)).await?)
+pub async fn read_wanted(tx: &mut Tx, page: Page, kinds: Kinds) -> Result<Found, StoreError> {
+    Found::from_rows(tx.fetch(page.of(&READ_WANTED, kinds)).await?)
 }
 
 /// Like [`read_wanted`], outside any transaction.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn follow(db: &Db, page: Page, kinds: Kinds) -> Result<Vec<Logged>, StoreError> {
-    logged(db.fetch(page.of(&READ_WANTED, kinds)).await?)
+pub async fn follow(db: &Db, page: Page, kinds: Kinds) -> Result<Found, StoreError> {
+    Found::from_rows(db.fetch(page.of(&READ_WANTED, kinds)).await?)
 }
 
 /// Like [`follow`], backwards: the events before [`Page::from`], the latest first.

@@ -200,14 +200,19 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 /// # Errors
 /// `INVALID_BODY` with the place of the fault, as far as it is known.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    match serde_json::from_slice(bytes) {
+        Ok(Object(value)) => Ok(value),
+        Err(error) => Err(fault::<T>(bytes).unwrap_or_else(|| invalid(&error))),
+    }
+}
+
+/// Reads once more what is no `T`, to find the place of the fault. To keep track of the place costs
+/// an allocation per member, which a good body need not pay.
+fn fault<T: DeserializeOwned>(bytes: &[u8]) -> Option<Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let result = serde_path_to_error::deserialize::<_, Object<T>>(&mut deserializer);
-    let Object(value) = result.map_err(|error| {
-        let pointer = pointer(error.path());
-        invalid(error.inner()).at(pointer)
-    })?;
-    deserializer.end().map_err(|error| invalid(&error))?;
-    Ok(value)
+    let error = serde_path_to_error::deserialize::<_, Object<T>>(&mut deserializer).err()?;
+    let pointer = pointer(error.path());
+    Some(invalid(error.inner()).at(pointer))
 }
 
 fn invalid(error: &serde_json::Error) -> Problem {
