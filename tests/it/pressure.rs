@@ -279,6 +279,14 @@ async fn without_database(world: &World, before: &Reply) {
         if ready.status == 503 { Ok(()) } else { Err(ready.text) }
     })
     .await;
+    // The map is told from memory, and shows where the trouble is.
+    let map = world.api.get("/v1/topology").await.expect(200);
+    let store = map["nodes"].as_array().unwrap().iter().find(|node| node["name"] == "store");
+    let store = store.unwrap_or_else(|| panic!("{map}"));
+    assert_eq!(
+        (&store["health"], &store["reasons"]),
+        (&json!("down"), &json!(["it does not answer"]))
+    );
     // For longer than a key passes without another look: it is known all the same.
     assert_eq!(world.api.get("/v1/products/TEA").await.status, 200);
 }

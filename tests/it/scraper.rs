@@ -27,7 +27,7 @@ fn configure(folder: &Path, target: &str, labels: &str) -> PathBuf {
     let rules = folder.join("rules");
     let config = folder.join("prometheus.yml");
     let text = format!(
-        "global: {{scrape_interval: 250ms, scrape_timeout: 250ms, evaluation_interval: 300ms}}\n\
+        "global: {{scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 300ms}}\n\
          rule_files: [{}/*.yml]\n\
          scrape_configs:\n  - job_name: orderly\n    static_configs: [{{targets: [\"{target}\"], labels: {{{labels}}}}}]\n",
         rules.display()
@@ -37,7 +37,7 @@ fn configure(folder: &Path, target: &str, labels: &str) -> PathBuf {
 }
 
 impl Prometheus {
-    /// Scrapes the private listener at a URL four times a second. `labels` are those of its series,
+    /// Scrapes the private listener at a URL twice a second. `labels` are those of its series,
     /// such as `track: canary`; rules are what lies in the folder `rules`.
     pub async fn start(folder: &Path, private: &str, labels: &str) -> Self {
         let target = private.strip_prefix("http://").unwrap_or(private);

@@ -151,10 +151,12 @@ on_each! {
         assert_eq!(seen("good"), (true, Some(0.0)));
 
         // A constraint that refuses a row is an answer, and whoever drops a transaction has left.
-        let left = db("left");
-        let mut tx = left.begin().await.unwrap();
+        let refused = db("refused");
+        let mut tx = refused.begin().await.unwrap();
         tx.execute(insert(-1)).await.unwrap_err();
         drop(tx);
+        assert_eq!(seen("refused"), (true, Some(0.0)));
+        let left = db("left");
         drop(left.begin().await.unwrap());
         assert_eq!(seen("left"), (true, None));
 
@@ -449,9 +451,15 @@ async fn an_expired_lock_time_out_is_a_conflict() {
     shop.insert(1).await;
     let mut first = shop.db.begin().await.unwrap();
     first.execute(SET.query().bind(1_i64).bind(1_i64)).await.unwrap();
-    let mut second = shop.db.begin().await.unwrap();
+    let map = topology::Topology::default();
+    let db = shop.db.seen_by(map.edge("orders", "store", None));
+    let mut second = db.begin().await.unwrap();
     second.execute(HURRY.query()).await.unwrap();
     let error = second.execute(SET.query().bind(1_i64).bind(2_i64)).await.unwrap_err();
     assert!(error.is_conflict(), "{error:?}");
+    drop(second);
+    // The database has answered: neither did it fail, nor did its caller go away.
+    let edge = &map.report().edges[0];
+    assert!(edge.calls_per_min > 0.0 && edge.error_rate == Some(0.0), "{edge:?}");
     first.commit().await.unwrap();
 }

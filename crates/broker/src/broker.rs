@@ -223,8 +223,14 @@ impl Broker {
         }
     }
 
-    /// What can be seen of the dispatcher and of each worker. Followers are left out: a node without
-    /// their hints serves on, so it is ready without them.
+    /// What can be seen of the followers. A node without their hints serves on, so it is ready without
+    /// them: they are no part of [`Self::vitals`].
+    #[must_use]
+    pub fn follower_vitals(&self) -> Vec<Arc<Vitals>> {
+        self.followers().iter().map(|following| following.mailbox.vitals().clone()).collect()
+    }
+
+    /// What can be seen of the dispatcher and of each worker.
     #[must_use]
     pub fn vitals(&self) -> Vec<Arc<Vitals>> {
         let workers = self.inner.workers.iter().map(Mailbox::vitals);

@@ -91,7 +91,13 @@ impl App {
         let draining = Arc::new(AtomicBool::new(false));
         let watch = Watch::start(&db, &store).await?;
         let metrics = own.metrics.clone();
-        let probes = probes(&watch, &draining, shop.vitals, own, &ground.map);
+        let probes = probes(
+            &watch,
+            &draining,
+            (shop.vitals, shop.broker.follower_vitals()),
+            own,
+            &ground.map,
+        );
         let (broker, clock) = (shop.broker.clone(), ground.clock.clone());
         Gauges { db: db.clone(), broker, retry_budget, clock, metrics }.watch();
         let cursor_secret = Sha256::new()
@@ -335,13 +341,14 @@ const fn provider_limits() -> DependencyConfig {
 fn probes(
     watch: &Arc<Watch>,
     draining: &Arc<AtomicBool>,
-    vitals: Vec<Arc<Vitals>>,
+    (vitals, followers): (Vec<Arc<Vitals>>, Vec<Arc<Vitals>>),
     own: Own,
     map: &Map,
 ) -> Probes {
     let (readiness, edge, seen) = (watch.clone(), watch.clone(), watch.clone());
     let drains = draining.clone();
-    map.nodes(&vitals, move || drains.load(Ordering::Acquire), move || seen.answers());
+    let all = [vitals.clone(), followers].concat();
+    map.nodes(&all, move || drains.load(Ordering::Acquire), move || seen.answers());
     let (draining, map) = (draining.clone(), map.clone());
     let ready = move || {
         let mut reasons = Vec::new();

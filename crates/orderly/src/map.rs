@@ -114,6 +114,7 @@ impl Map {
 fn part_of(actor: &str) -> &str {
     let mut words = actor.split('.');
     match (words.next(), words.next()) {
+        (Some("broker"), Some("follower")) => words.next().unwrap_or("broker"),
         (Some("broker"), Some(consumer)) => consumer,
         (Some("api_keys"), _) => "customers",
         (Some(first), _) => first,
@@ -168,6 +169,7 @@ mod tests {
             ("api_keys", "customers"),
             ("broker", "broker"),
             ("broker.shipping.1", "shipping"),
+            ("broker.follower.recommendations", "recommendations"),
         ] {
             assert_eq!(part_of(actor), part);
             assert!(PARTS.iter().any(|(name, _)| *name == part), "{part}");

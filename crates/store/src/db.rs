@@ -10,7 +10,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use topology::{Call, Edge, Failure, Outcome};
+use topology::{Call, Edge, Outcome};
 
 /// Stale connections that [`Db::begin`] passes over before it calls the database away.
 const STALE_MAX: usize = 32;
@@ -281,9 +281,8 @@ impl Tx {
     /// The error of a statement; one that ends the transaction's call is counted.
     fn failed(&mut self, statement: &'static str, source: sqlx::Error) -> StoreError {
         let error = StoreError::from_driver(statement, source);
-        if error.is_failure() {
-            self.call.end(Outcome::Failed);
-        }
+        // Also one that is no failure: the transaction is dropped now, and nobody went away.
+        self.call.end(Outcome::of_error(&error));
         error
     }
 
