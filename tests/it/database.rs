@@ -72,6 +72,27 @@ impl PostgresDatabase {
         on_server(&self.server_url, &format!("{end} = '{name}'")).await;
     }
 
+    /// Another database with what is in this one, which nobody may use meanwhile.
+    pub async fn copy(&self) -> Self {
+        let copy = Self { server_url: self.server_url.clone(), name: unique_name("orderly_it_") };
+        on_server(&self.server_url, &copy.drop_statement()).await;
+        copy.becomes(self).await;
+        copy
+    }
+
+    /// From now on this is as the other one is, which nobody may use meanwhile.
+    pub async fn becomes(&self, other: &Self) {
+        // A program that was killed may leave connections that the server has not missed yet.
+        let ended = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'",
+            other.name
+        );
+        on_server(&self.server_url, &ended).await;
+        on_server(&self.server_url, &self.drop_statement()).await;
+        let create = format!("CREATE DATABASE {} TEMPLATE {}", self.name, other.name);
+        on_server(&self.server_url, &create).await;
+    }
+
     /// Lets connections in again.
     pub async fn reopen(&self) {
         let statement = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name);
@@ -159,6 +180,46 @@ impl Database {
             }
         }
     }
+
+    /// Takes a backup; the program must be stopped.
+    pub async fn backup(&self) -> Self {
+        match self {
+            Self::Postgres(database) => Self::Postgres(database.copy().await),
+            Self::Sqlite(path) => {
+                let copy = path.with_extension("backup");
+                // What the log of the file holds belongs to it, too.
+                for end in ["", "-wal"] {
+                    let _ = std::fs::remove_file(with_end(&copy, end));
+                    let from = with_end(path, end);
+                    if from.exists() {
+                        std::fs::copy(from, with_end(&copy, end)).unwrap();
+                    }
+                }
+                Self::Sqlite(copy)
+            }
+        }
+    }
+
+    /// Puts a backup in the place of what is there; the program must be stopped.
+    pub async fn restore(&self, backup: Self) {
+        match (self, &backup) {
+            (Self::Postgres(database), Self::Postgres(backup)) => database.becomes(backup).await,
+            (Self::Sqlite(path), Self::Sqlite(backup)) => {
+                for end in ["", "-wal", "-shm"] {
+                    let _ = std::fs::remove_file(with_end(path, end));
+                    if with_end(backup, end).exists() {
+                        std::fs::copy(with_end(backup, end), with_end(path, end)).unwrap();
+                    }
+                }
+            }
+            _ => panic!("a backup of another kind"),
+        }
+    }
+}
+
+/// The path of a file that stands beside another one.
+fn with_end(path: &Path, end: &str) -> PathBuf {
+    PathBuf::from(format!("{}{end}", path.display()))
 }
 
 async fn open_sqlite(path: &Path, read_only: bool) -> SqliteConnection {

@@ -78,6 +78,8 @@ mod recommendations;
 #[cfg(test)]
 mod recovery;
 #[cfg(test)]
+mod restore;
+#[cfg(test)]
 mod returns;
 #[cfg(test)]
 mod sign_in;

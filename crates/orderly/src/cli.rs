@@ -5,7 +5,8 @@ use crate::edge::EdgeArgs;
 use crate::recommendation_args::RecommendationArgs;
 use crate::tokens::TokenArgs;
 use crate::{
-    audit_command, bank_command, bench_command, demo, gate_command, replay_command, serve,
+    audit_command, bank_command, bench_command, demo, gate_command, reconcile_command,
+    replay_command, serve,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -43,6 +44,8 @@ enum Command {
     Bench(Box<bench_command::BenchArgs>),
     /// Ask a server to compare the books of all its services and of the bank.
     Audit(audit_command::AuditArgs),
+    /// After a backup was restored: find charges of orders that the shop does not know, and give them back.
+    Reconcile(Box<reconcile_command::ReconcileArgs>),
     /// Compare what Prometheus sees of the shop with a baseline, to stop a release that is worse.
     Gate(Box<gate_command::GateArgs>),
 }
@@ -201,6 +204,7 @@ pub fn main() -> ExitCode {
         Some(Command::Replay(args)) => replay_command::run(args),
         Some(Command::Bench(args)) => bench_command::run(*args),
         Some(Command::Audit(args)) => audit_command::run(args),
+        Some(Command::Reconcile(args)) => reconcile_command::run(*args),
         Some(Command::Gate(args)) => gate_command::run(*args),
     };
     match result {

@@ -14,6 +14,8 @@ mod keys;
 mod map;
 mod own;
 mod recommendation_args;
+mod reconcile;
+mod reconcile_command;
 mod replay_command;
 mod serve;
 mod signals;
