@@ -17,7 +17,7 @@ TOP_KEYS = {"services", "volumes"}
 SERVICE_KEYS = {
     "build", "cap_add", "cap_drop", "command", "cpus", "depends_on", "environment", "healthcheck",
     "image", "logging", "mem_limit", "ports", "read_only", "restart", "security_opt", "shm_size",
-    "stop_grace_period", "tmpfs", "volumes",
+    "stop_grace_period", "tmpfs", "user", "volumes",
 }
 HEALTH_KEYS = {"test", "interval", "timeout", "retries", "start_period"}
 LOOPBACK_PORT = re.compile(r"127\.0\.0\.1:\d+:\d+")
@@ -61,6 +61,12 @@ def service_rules(service, services, volumes):
         yield "lacks security_opt no-new-privileges:true"
     if service.get("cap_drop") != ["ALL"]:
         yield "keeps capabilities: cap_drop: [ALL]"
+    if service.get("cap_add"):
+        yield "adds capabilities"
+    user = str(service.get("user", ""))
+    # What we build names its user in the Dockerfile.
+    if not (service.get("build") or re.fullmatch(r"[1-9]\d*:\d+", user)):
+        yield f"user {user!r} is not of the form UID:GID, or is root"
     for port in service.get("ports", []):
         if not (isinstance(port, str) and LOOPBACK_PORT.fullmatch(port)):
             yield f"port {port!r} is not of the form 127.0.0.1:HOST:CONTAINER"
@@ -146,6 +152,38 @@ def prometheus_rules(folder, services):
         host = target.rsplit(":", 1)[0]
         if host != "127.0.0.1" and host not in services:
             yield f"target {target!r} is no service of docker-compose.yml"
+    scraped = {target.rsplit(":", 1)[0] for target in targets}
+    for name in sorted(nodes_of(services) - scraped):
+        yield f"does not scrape {name}"
+
+
+def image_rules(folder):
+    """Yields what is wrong with the user of the image that we build."""
+    users = re.findall(r"^USER (.+)$", (folder / "Dockerfile").read_text(), re.MULTILINE)
+    if not users or not re.fullmatch(r"[1-9]\d*:[1-9]\d*", users[-1]):
+        yield "the image runs as root: USER UID:GID"
+
+
+def nodes_of(services):
+    """The names of the shop's nodes."""
+    return {name for name, service in services.items() if service.get("command") == ["serve"]}
+
+
+def balancer_rules(folder, services):
+    """Yields nodes of the shop that the balancer does not know, and the other way round."""
+    nodes = nodes_of(services)
+    environment = services.get("balancer", {}).get("environment", {})
+    known = {
+        str(value).split(":")[0] for name, value in environment.items() if name.startswith("NODE_")
+    }
+    if len(nodes) < 2:
+        yield "fewer than two nodes of the shop"
+    for name in sorted(nodes ^ known):
+        yield f"{name} is a node or is known to the balancer, but not both"
+    config = (folder / "ops" / "haproxy" / "haproxy.cfg").read_text()
+    for name in re.findall(r'"\$\{(\w+)\}"', config):
+        if name not in environment:
+            yield f"haproxy.cfg asks for {name}, which the balancer is not given"
 
 
 def problems(folder, env_text):
@@ -175,6 +213,10 @@ def problems(folder, env_text):
             yield f"{name}: {problem}"
     for problem in variable_rules(text, env_text):
         yield f"docker-compose.yml: {problem}"
+    for problem in image_rules(folder):
+        yield f"Dockerfile: {problem}"
+    for problem in balancer_rules(folder, services):
+        yield f"balancer: {problem}"
     for problem in prometheus_rules(folder, services):
         yield f"deploy/prometheus.yml: {problem}"
 
