@@ -226,7 +226,7 @@ async fn usage_and_configuration_errors_end_with_2() {
     }
     let help = Program::run(&["--help"], &plain, folder.path(), "help").await;
     assert_good(&help);
-    for command in ["serve", "demo", "bank", "migrate", "replay", "bench", "audit"] {
+    for command in ["serve", "demo", "bank", "migrate", "import", "replay", "bench", "audit"] {
         assert!(help.stdout.contains(command), "{command}: {}", help.stdout);
     }
 }

@@ -48,6 +48,8 @@ mod house;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
 mod lists;

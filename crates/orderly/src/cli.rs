@@ -5,8 +5,8 @@ use crate::edge::EdgeArgs;
 use crate::recommendation_args::RecommendationArgs;
 use crate::tokens::TokenArgs;
 use crate::{
-    audit_command, bank_command, bench_command, demo, gate_command, reconcile_command,
-    replay_command, serve,
+    audit_command, bank_command, bench_command, demo, gate_command, import_command,
+    reconcile_command, replay_command, serve,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -38,6 +38,8 @@ enum Command {
     Bank(bank_command::BankArgs),
     /// Bring the database's schema up to date and exit.
     Migrate(StoreArgs),
+    /// Put products, stock or customers of a file on a server.
+    Import(import_command::ImportArgs),
     /// Replay a file of orders against a server and compare its books with the file.
     Replay(replay_command::ReplayArgs),
     /// Measure how fast orders go, with everything switched on, and compare the books.
@@ -201,6 +203,7 @@ pub fn main() -> ExitCode {
         Some(Command::Demo(args)) => demo::run(args),
         Some(Command::Bank(args)) => bank_command::run(args),
         Some(Command::Migrate(args)) => serve::migrate(&args),
+        Some(Command::Import(args)) => import_command::run(args),
         Some(Command::Replay(args)) => replay_command::run(args),
         Some(Command::Bench(args)) => bench_command::run(*args),
         Some(Command::Audit(args)) => audit_command::run(args),

@@ -10,6 +10,7 @@ mod demo;
 mod edge;
 mod gate_command;
 mod gauges;
+mod import_command;
 mod keys;
 mod map;
 mod own;

@@ -26,6 +26,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     // The client side: a shop's files placed through the API; how fast that goes.
     ("replay", &["domain"]),
     ("bench", &["replay"]),
+    ("import", &["replay"]),
     // It asks Prometheus and knows nothing of the shop but the names of metrics.
     ("gate", &[]),
     // The log's readers are actors that work on transactions.
