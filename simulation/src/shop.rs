@@ -8,6 +8,7 @@ use broker::{BrokerConfig, Consumer, FollowConfig};
 use domain::Sku;
 use gateway::GatewayConfig;
 use gateway::{InProcess, Probes, Readiness, Services, render_life_answer, render_order_answer};
+use inventory::{StockCache, StockCacheConfig};
 use orders::{OrdersConfig, Parts};
 use recommendations::{Recommendations, RecommendationsConfig};
 use std::error::Error;
@@ -17,6 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use store::{DatabaseUrl, Db, StoreConfig};
 use tokio::sync::mpsc;
+use topology::Edge;
 
 /// The key of everybody who asks.
 pub const ADMIN_KEY: &str = "sk_the_key_of_the_simulation";
@@ -63,12 +65,12 @@ async fn open(world: &Rc<World>, node: usize, start: u64) -> Result<InProcess, B
     let db = world.database.connect(&config, world.weather(node));
     let here = Home::Here;
     let clock: Arc<SimulatedClock> = Arc::new(clock);
-    let customers = people();
     let customers =
-        customers::start(db.clone(), clock.clone(), ids.clone(), customers, &here).await?;
+        customers::start(db.clone(), clock.clone(), ids.clone(), people(), &here).await?;
     customers.ensure_key("admin", ADMIN_KEY, "*").await?;
     let catalog = catalog::start(db.clone(), clock.clone(), &here).await?;
-    let inventory = inventory::start(db.clone(), clock.clone(), ids.clone(), &here);
+    let cache = StockCache::new(StockCacheConfig::default(), clock.clone(), Edge::unseen());
+    let inventory = inventory::start(db.clone(), clock.clone(), ids.clone(), cache, &here);
     let provider = crate::money::provider(world)?;
     let payments = payments::start(db.clone(), clock.clone(), customers.clone(), provider, &here);
     let known = catalog.clone();

@@ -3,6 +3,8 @@
 
 // The attributes tell clippy that a failed `unwrap` here is a failed test.
 #[cfg(test)]
+mod cache;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod database;

@@ -8,9 +8,14 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Arrows at run time that are none between crates: what `recommendations` knows of the catalogue it
-/// is told by a function; the broker is given its consumers; the bank is called over HTTP.
-const AT_RUN_TIME_ONLY: &[(&str, &str)] =
-    &[("recommendations", "catalog"), ("broker", "shipping"), ("payments", "bank")];
+/// is told by a function; the broker is given its consumers; the bank is called over HTTP; the cache is
+/// a part of the inventory's crate.
+const AT_RUN_TIME_ONLY: &[(&str, &str)] = &[
+    ("recommendations", "catalog"),
+    ("broker", "shipping"),
+    ("payments", "bank"),
+    ("inventory", "cache"),
+];
 
 /// Crates that are parts of the shop.
 const PARTS: &[&str] = &[
@@ -73,6 +78,7 @@ async fn trade(world: &World) {
         world.api.place(&format!("k-{number}"), &order).await.expect(201);
     }
     world.api.get("/v1/dead-letters").await.expect(200);
+    crate::cache::recent(world, "TEA").await;
     eventually("the pot is recommended with the tea", async || {
         let found = world.api.get("/v1/products/TEA/recommendations").await.expect(200);
         if found["data"][0]["sku"] == "POT" { Ok(()) } else { Err(found.to_string()) }
@@ -108,7 +114,7 @@ on_both! {
             assert_eq!((&edge["health"], &edge["error_rate"]), (&json!("up"), &json!(0.0)), "{edge}");
             assert!(edge["calls_per_min"].as_f64() > Some(0.0), "{edge}");
         }
-        for part in PARTS.iter().chain(&["bank"]) {
+        for part in PARTS.iter().chain(&["bank", "cache"]) {
             assert_eq!(node(&topology, part)["health"], "up", "{topology:#}");
         }
         for (from, to, target) in [

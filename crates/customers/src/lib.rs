@@ -98,6 +98,8 @@ pub struct Customers {
     mint: Arc<Mint>,
     payers: Cache<CustomerId, (Payer, Timestamp)>,
     keys: Memory,
+    payers_known: Counter,
+    payers_unknown: Counter,
     recalled: Counter,
     looked_up: Counter,
     edge: Edge,
@@ -152,6 +154,8 @@ pub async fn start(
         payers: Cache::new(PAYERS_MAX),
         keys,
         // Held, because finding a counter by name costs more than counting.
+        payers_known: counter!("cache_lookups_total", "cache" => "payers", "outcome" => "hit"),
+        payers_unknown: counter!("cache_lookups_total", "cache" => "payers", "outcome" => "miss"),
         recalled: counter!("api_key_checks_total", "outcome" => "recalled"),
         looked_up: counter!("api_key_checks_total", "outcome" => "looked_up"),
         edge: Edge::unseen(),

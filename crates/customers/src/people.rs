@@ -163,6 +163,8 @@ impl Customers {
                 _ => drop(unknown.insert(id)),
             }
         }
+        self.payers_known.increment(known.len() as u64);
+        self.payers_unknown.increment(unknown.len() as u64);
         if unknown.is_empty() {
             self.edge.looked(Outcome::Ok);
             return Ok(known);

@@ -11,6 +11,7 @@
 mod actor;
 mod adjusting;
 mod books;
+mod cache;
 mod carrying;
 mod location;
 mod messages;
@@ -19,6 +20,7 @@ mod relocating;
 mod reserving;
 
 pub use actor::InventoryActor;
+pub use cache::{StockCache, StockCacheConfig};
 pub use location::{Location, LocationName, LocationNameError, UnitsAt};
 pub use messages::{
     Adjust, Adjustment, CarriedOut, CarryOut, GoodsMove, InventoryError, Outcome, PutLocation,
@@ -33,6 +35,7 @@ use actors::{
 use books::{ledger, places};
 use domain::{Clock, Demand, IdSource, OrderId, ReservationOutcome, Sku};
 use std::sync::Arc;
+use std::time::Duration;
 use store::{Db, StoreError, Tx};
 use topology::Edge;
 
@@ -44,16 +47,23 @@ const MAILBOX: MailboxPolicy = MailboxPolicy::Large(1_024);
 pub struct Inventory {
     mailbox: Mailbox<InventoryActor>,
     db: Db,
+    cache: StockCache,
     edge: Edge,
 }
 
-/// Starts the inventory service at `home`.
-pub fn start(db: Db, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>, home: &Home) -> Inventory {
-    let books = db.clone();
+/// Starts the inventory service at `home`, with what this node remembers of the stock.
+pub fn start(
+    db: Db,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    cache: StockCache,
+    home: &Home,
+) -> Inventory {
+    let (books, kept) = (db.clone(), cache.clone());
     let mailbox = supervise("inventory", home, MAILBOX, Supervision::STANDARD, move || {
-        InventoryActor::new(books.clone(), clock.clone(), ids.clone())
+        InventoryActor::new(books.clone(), clock.clone(), ids.clone(), kept.clone())
     });
-    Inventory { mailbox, db, edge: Edge::unseen() }
+    Inventory { mailbox, db, cache, edge: Edge::unseen() }
 }
 
 impl Inventory {
@@ -72,8 +82,16 @@ impl Inventory {
         self.edge.call(async { self.mailbox.ask(message, context).await? }).await
     }
 
+    /// What this node remembers of the stock.
+    #[must_use]
+    pub const fn cache(&self) -> &StockCache {
+        &self.cache
+    }
+
     /// Promises goods to orders, each whole or not at all, first come first served. The
-    /// transaction comes back with one outcome per demand.
+    /// transaction comes back with one outcome per demand. A transaction reserves once: what it has
+    /// promised itself would look sold out to it. A demand may be refused because of what this node
+    /// remembers ([`StockCache`]); promised is only what the database has.
     ///
     /// # Errors
     /// See [`InventoryError`]; the transaction is rolled back.
@@ -183,6 +201,19 @@ impl Inventory {
     /// See [`StoreError`].
     pub async fn get(&self, sku: &Sku) -> Result<Option<StockDetail>, StoreError> {
         self.edge.call(places::get(&self.db, sku)).await
+    }
+
+    /// Like [`Self::get`], as it was at most `max_age` ago, and how long ago that was. Zero asks the
+    /// database; more than the cache believes is as much as that.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn recent(
+        &self,
+        sku: &Sku,
+        max_age: Duration,
+    ) -> Result<(Option<StockDetail>, Duration), StoreError> {
+        self.cache.level(sku, max_age, || self.get(sku)).await
     }
 
     /// Up to `limit` entries of a SKU's ledger after `after`, newest first; `None` if the SKU

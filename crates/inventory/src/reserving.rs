@@ -1,6 +1,7 @@
 //! Promising goods to a batch of orders.
 
 use crate::books::{self, Shift};
+use crate::cache::StockCache;
 use crate::messages::InventoryError;
 use domain::{Demand, ReservationOutcome, Sku, Timestamp, allocate};
 use metrics::counter;
@@ -12,15 +13,19 @@ use store::{StoreError, Tx};
 pub(crate) async fn reserve(
     tx: &mut Tx,
     demands: &[Demand],
+    cache: &StockCache,
     now: Timestamp,
 ) -> Result<Vec<ReservationOutcome>, InventoryError> {
+    if demands.is_empty() {
+        return Ok(Vec::new());
+    }
     let wanted = total(demands);
     let served = books::reserve(tx, &wanted).await?;
     let enough = served.len() == wanted.len() || faults::planted("reserve-without-condition");
     let outcomes = if enough {
         vec![ReservationOutcome::Reserved; demands.len()]
     } else {
-        share_out(tx, demands, &wanted, &served).await?
+        share_out(tx, demands, (&wanted, &served), cache).await?
     };
     let reserved: Vec<&Demand> = demands
         .iter()
@@ -40,8 +45,8 @@ pub(crate) async fn reserve(
 async fn share_out(
     tx: &mut Tx,
     demands: &[Demand],
-    wanted: &BTreeMap<Sku, i64>,
-    served: &[Sku],
+    (wanted, served): (&BTreeMap<Sku, i64>, &[Sku]),
+    cache: &StockCache,
 ) -> Result<Vec<ReservationOutcome>, StoreError> {
     counter!("inventory_short_batches_total").increment(1);
     let promised: BTreeMap<&Sku, i64> =
@@ -51,6 +56,14 @@ async fn share_out(
     for (sku, level, _) in books::lock_levels(tx, &skus).await? {
         let before = level.available() + promised.get(&sku).copied().unwrap_or(0);
         free.insert(sku, before);
+    }
+    // What was there before this batch, which may still be undone: that is committed.
+    for sku in wanted.keys() {
+        if free.get(sku).copied().unwrap_or(0) > 0 {
+            cache.forget([sku]).await;
+        } else {
+            cache.mark(sku).await;
+        }
     }
     let allocation = allocate(demands, &free);
     let corrections: BTreeMap<Sku, Shift> = wanted

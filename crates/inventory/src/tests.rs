@@ -1,5 +1,6 @@
 //! The inventory with real actors, on both databases.
 
+mod cache;
 mod changes;
 mod moves;
 mod places;

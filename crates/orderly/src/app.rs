@@ -163,8 +163,9 @@ impl Shop {
         let customers = start_customers(args, ground, own("customers")).await?;
         customers.ensure_key("admin", &admin_key.secret, "*").await?;
         let catalog = catalog::start(own("catalog"), clock.clone(), &ground.home(1)).await?;
+        let cache = map.stock_cache(Duration::from_millis(args.stock_cache_ms), clock);
         let inventory =
-            inventory::start(own("inventory"), clock.clone(), ids.clone(), &ground.home(0));
+            inventory::start(own("inventory"), clock.clone(), ids.clone(), cache, &ground.home(0));
         let payments = payments::start(
             own("payments"),
             clock.clone(),

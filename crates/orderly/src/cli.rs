@@ -146,6 +146,12 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "ORDERLY_ANSWERS_KEPT_DAYS", default_value = "30",
           value_parser = clap::value_parser!(u64).range(1..=3650))]
     pub(crate) answers_kept_days: u64,
+    /// Milliseconds for which a node believes what it remembers of the stock: so long at most may it
+    /// refuse an order, or show a level to those who ask for less than the latest, although another
+    /// node has changed it [0: nothing is remembered].
+    #[arg(long, env = "ORDERLY_STOCK_CACHE_MS", default_value = "500",
+          value_parser = clap::value_parser!(u64).range(..=60_000))]
+    pub(crate) stock_cache_ms: u64,
     /// Age in seconds from which an order or operation that stands still is looked into.
     #[arg(long, env = "ORDERLY_RECOVER_AFTER_SECS", default_value = "10")]
     pub(crate) recover_after_secs: u64,

@@ -92,6 +92,7 @@ fn settings(args: &DemoArgs, directory: &Path, logs: LogArgs) -> ServeArgs {
         answers_kept_days: 30,
         recover_after_secs: 10,
         recover_every_secs: 5,
+        stock_cache_ms: 500,
         audit_every_secs: 60,
         edge: EdgeArgs::default(),
         recommendations: RecommendationArgs::default(),

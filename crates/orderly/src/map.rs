@@ -2,12 +2,15 @@
 
 use actors::{Health as ActorHealth, Vitals};
 use broker::{Consumer, WatchedConsumer};
+use domain::Clock;
 use gateway::Services;
+use inventory::{StockCache, StockCacheConfig};
 use orders::Parts;
 use payments::{HttpProvider, PaymentProvider, WatchedProvider};
 use resilience::{BreakerPhase, Dependency};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use store::Db;
 use topology::{
     BreakerState, Edge, Guards, Health, NodeKind, NodeState, Report, Retries, Topology, Usage,
@@ -47,6 +50,17 @@ impl Map {
         let guards = provider.guards().clone();
         self.0.guard(&edge, move || guards_now(&guards));
         Arc::new(WatchedProvider::new(Arc::new(provider), edge))
+    }
+
+    /// What a node remembers of the stock, as the inventory uses it.
+    pub(crate) fn stock_cache(&self, believed: Duration, clock: &Arc<dyn Clock>) -> StockCache {
+        let config = StockCacheConfig { believed };
+        let cache = StockCache::new(config, clock.clone(), self.edge("inventory", "cache"));
+        let is_on = cache.is_on();
+        self.0.node("cache", NodeKind::Service, move || {
+            state_of((!is_on).then(|| (Health::Impaired, "it is switched off".to_owned())))
+        });
+        cache
     }
 
     /// A consumer group as the broker uses it; the group has the name of its part.

@@ -33,6 +33,7 @@ mod levels;
 mod line;
 mod logs;
 mod metrics;
+mod metrics_of_parts;
 mod metrics_table;
 mod pretty;
 mod scrub;

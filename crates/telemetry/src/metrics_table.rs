@@ -3,74 +3,23 @@
 use ::metrics::Unit;
 
 use crate::metrics::{Kind, Metric};
+use crate::metrics_of_parts::PARTS;
+
+const fn joined(first: &[Metric], second: &[Metric]) -> [Metric; PARTS.len() + REST.len()] {
+    let mut all = [PARTS[0]; PARTS.len() + REST.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = if at < first.len() { first[at] } else { second[at - first.len()] };
+        at += 1;
+    }
+    all
+}
 
 /// Every metric of the product, by the part that measures it.
-pub const METRICS: &[Metric] = &[
-    // --- actors
-    Metric {
-        name: "actor_mailbox_depth",
-        kind: Kind::Gauge,
-        unit: Unit::Count,
-        labels: &["actor"],
-        help: "Messages waiting in the mailbox.",
-    },
-    Metric {
-        name: "actor_mailbox_wait_seconds",
-        kind: Kind::Histogram,
-        unit: Unit::Seconds,
-        labels: &["actor"],
-        help: "How long a message waited before the actor took it up.",
-    },
-    Metric {
-        name: "actor_handling_seconds",
-        kind: Kind::Histogram,
-        unit: Unit::Seconds,
-        labels: &["actor"],
-        help: "How long the actor worked on a message.",
-    },
-    Metric {
-        name: "actor_refusals_total",
-        kind: Kind::Counter,
-        unit: Unit::Count,
-        labels: &["actor", "reason"],
-        help: "Messages not handled. Reason: full (no room in the mailbox), expired (deadline \
-               passed while waiting), abandoned (the sender went away), stopped (the actor ended).",
-    },
-    Metric {
-        name: "actor_panics_total",
-        kind: Kind::Counter,
-        unit: Unit::Count,
-        labels: &["actor"],
-        help: "Panics caught by the supervisor.",
-    },
-    Metric {
-        name: "actor_restarts_total",
-        kind: Kind::Counter,
-        unit: Unit::Count,
-        labels: &["actor"],
-        help: "Restarts after a panic.",
-    },
-    Metric {
-        name: "actor_health",
-        kind: Kind::Gauge,
-        unit: Unit::Count,
-        labels: &["actor"],
-        help: "1: up. 0.5: backing off before a restart. 0: given up.",
-    },
-    Metric {
-        name: "batch_items",
-        kind: Kind::Histogram,
-        unit: Unit::Count,
-        labels: &["batch"],
-        help: "Items handled together in one batch.",
-    },
-    Metric {
-        name: "batch_seconds",
-        kind: Kind::Histogram,
-        unit: Unit::Seconds,
-        labels: &["batch"],
-        help: "How long one batch took.",
-    },
+pub const METRICS: &[Metric] = &joined(PARTS, REST);
+
+/// Those of this file.
+const REST: &[Metric] = &[
     // --- edges
     Metric {
         name: "edge_calls_total",

@@ -1,7 +1,9 @@
 //! `If-Match`: a step is to be taken only if the order is still the one that the client has seen.
+//! `Cache-Control`: how old an answer may be.
 
 use crate::problem::{Code, Problem};
 use actix_web::http::header::{self, HeaderMap};
+use std::time::Duration;
 
 /// A version that no order has: orders begin with 1. What names no version of ours matches nothing.
 const NEVER: i64 = 0;
@@ -33,6 +35,22 @@ pub(crate) fn if_match(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
     Ok(Some(if is_weak { NEVER } else { version(opaque).unwrap_or(NEVER) }))
 }
 
+/// How old an answer may be, as `Cache-Control: max-age` says (RFC 9111, section 5.2.1.1). Zero where
+/// it does not say so in a way that can be read: nobody is told something old who did not ask for it.
+pub(crate) fn max_age(headers: &HeaderMap) -> Duration {
+    let values = headers.get_all(header::CACHE_CONTROL).filter_map(|value| value.to_str().ok());
+    let mut seconds = None;
+    for directive in values.flat_map(|text| text.split(',')) {
+        let directive = directive.trim().to_ascii_lowercase();
+        match directive.strip_prefix("max-age=") {
+            Some(text) if seconds.is_none() => seconds = text.parse::<u32>().ok(),
+            None if !matches!(&*directive, "no-cache" | "no-store") => {}
+            _ => return Duration::ZERO,
+        }
+    }
+    Duration::from_secs(seconds.unwrap_or(0).into())
+}
+
 /// The version in a tag of ours, `v` and a number as [`i64`] writes it.
 fn version(opaque: &str) -> Option<i64> {
     let digits = opaque.strip_prefix('v')?;
@@ -54,6 +72,27 @@ fn malformed() -> Problem {
 mod tests {
     use super::*;
     use actix_web::http::header::HeaderValue;
+
+    #[test]
+    fn an_answer_may_be_as_old_as_was_said() {
+        for (values, seconds) in [
+            (vec![], 0),
+            (vec!["max-age=1"], 1),
+            (vec!["Max-Age=60, max-stale"], 60),
+            (vec!["max-age=1, no-cache"], 0),
+            (vec!["no-store", "max-age=1"], 0),
+            (vec!["max-age=1", "max-age=2"], 0),
+            (vec!["max-age=-1"], 0),
+            (vec!["max-age=\"1\""], 0),
+            (vec!["max-age"], 0),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in &values {
+                headers.append(header::CACHE_CONTROL, HeaderValue::from_static(value));
+            }
+            assert_eq!(max_age(&headers), Duration::from_secs(seconds), "{values:?}");
+        }
+    }
 
     fn read(values: &[&str]) -> Result<Option<i64>, Code> {
         let mut headers = HeaderMap::new();

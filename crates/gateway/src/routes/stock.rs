@@ -7,11 +7,13 @@ use crate::documents::{
     PageParameters, ReadProblems, StockOutcome, StreamProblems, WriteProblems, problems,
 };
 use crate::http::body::{self, Faults, check_ndjson, parse};
+use crate::http::conditional::max_age;
 use crate::http::idempotency::{fingerprint, optional_key, required_key};
 use crate::http::number::WholeNumber;
 use crate::http::query::page_of;
 use crate::problem::{Code, Fault, Problem};
 use crate::views::{self, StockDetailView, StockView};
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use domain::{AMOUNT_MAX_MINOR, Sku};
 use inventory::{Adjustment, LocationName, Outcome, StockView as Level, Verdict};
@@ -277,12 +279,17 @@ problems! {
 
 /// Read the stock of a SKU.
 ///
-/// Needs the scope `stock:read`.
+/// It is as the database has it. With `Cache-Control: max-age=1` it may come from the memory of the
+/// node, as it was so many seconds ago at most, and never more than half a second unless the node is
+/// set up to remember for longer; `Age` says how long ago. Needs the scope `stock:read`.
 #[utoipa::path(
     tag = "stock",
-    params(("sku" = String, Path, description = "The SKU.")),
+    params(
+        ("sku" = String, Path, description = "The SKU."),
+        ("Cache-Control" = Option<String>, Header, description = "`max-age`: how old the answer may be, in seconds; 0 when absent."),
+    ),
     responses(
-        (status = 200, description = "The stock, and where it lies.", body = StockDetailView<'static>),
+        (status = 200, description = "The stock, and where it lies.", body = StockDetailView<'static>, headers(("Age" = i64))),
         NoStock,
         ReadProblems,
     ),
@@ -295,9 +302,17 @@ pub(crate) async fn get_stock(
 ) -> Result<HttpResponse, Problem> {
     let caller = gate.admit(&request).await?;
     let sku = path_sku(&sku, "stock")?;
-    let stock = caller.read(gate.services.inventory.get(&sku)).await?;
+    let max_age = max_age(request.headers());
+    let recent = gate.services.inventory.recent(&sku, max_age);
+    let (stock, age) = caller.read(recent).await?;
     let stock = stock.ok_or_else(|| Problem::not_found("stock"))?;
-    Ok(ok(&StockDetailView::from(&stock)))
+    let mut response = ok(&StockDetailView::from(&stock));
+    if !max_age.is_zero() {
+        // Rounded up: it is no older than that.
+        let seconds = age.as_secs() + u64::from(age.subsec_nanos() > 0);
+        response.headers_mut().insert(header::AGE, seconds.into());
+    }
+    Ok(response)
 }
 
 /// List the stock by SKU.

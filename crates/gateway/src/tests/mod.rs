@@ -23,6 +23,7 @@ use actors::{BatchLimits, Home, SystemClock, SystemIds};
 use broker::{Broker, BrokerConfig, FollowConfig};
 use customers::CustomersConfig;
 use domain::Clock;
+use inventory::{StockCache, StockCacheConfig};
 use orders::{OrdersConfig, Parts};
 use payments::{AuthorizationExpiry, HttpProvider, ProviderConfig};
 use recommendations::{Recommendations, RecommendationsConfig};
@@ -34,6 +35,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Db;
+use topology::Edge;
 use tracing_actix_web::TracingLogger;
 
 /// The key with every scope.
@@ -184,7 +186,8 @@ async fn services(db: &Db) -> Services {
     let customers = customers::start(db.clone(), clock.clone(), ids.clone(), config, &here).await;
     let customers = customers.expect("starts");
     let catalog = catalog::start(db.clone(), clock.clone(), &here).await.expect("starts");
-    let inventory = inventory::start(db.clone(), clock.clone(), ids.clone(), &here);
+    let cache = StockCache::new(StockCacheConfig::default(), clock.clone(), Edge::unseen());
+    let inventory = inventory::start(db.clone(), clock.clone(), ids.clone(), cache, &here);
     let provider = Arc::new(HttpProvider::new(provider()).expect("a provider"));
     let payments = payments::start(db.clone(), clock.clone(), customers.clone(), provider, &here);
     let broker = broker(db, clock.clone(), &here).await;

@@ -2,7 +2,7 @@
 
 use crate::{
     Adjustment, GoodsMove, Inventory, InventoryError, Location, LocationName, Outcome, SkuAudit,
-    StockDetail, StockView, Verdict,
+    StockCache, StockCacheConfig, StockDetail, StockView, Verdict,
 };
 use actors::{Home, RequestContext, SystemClock, SystemIds, TraceId};
 use domain::{Demand, OrderId, ReservationOutcome, Sku};
@@ -12,6 +12,7 @@ use std::time::Duration;
 use store::Db;
 use store::answers::{Answer, Fingerprint, RequestKey};
 use tokio::time::Instant;
+use topology::Edge;
 use tracing::Span;
 use uuid::Uuid;
 
@@ -54,7 +55,8 @@ pub(crate) fn on_postgres(test: impl AsyncFnOnce(&World)) {
 
 async fn on(db: Db, test: impl AsyncFnOnce(&World)) {
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
-    let inventory = crate::start(db.clone(), clock, ids, &Home::current());
+    let cache = StockCache::new(StockCacheConfig::default(), clock.clone(), Edge::unseen());
+    let inventory = crate::start(db.clone(), clock, ids, cache, &Home::current());
     let world = World { db, inventory };
     test(&world).await;
     world.assert_balanced().await;
