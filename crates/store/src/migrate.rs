@@ -51,6 +51,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/postgres/0006_catalogue.sql"),
         include_str!("../../../migrations/sqlite/0006_catalogue.sql"),
     ),
+    (
+        7,
+        "pricing",
+        include_str!("../../../migrations/postgres/0007_pricing.sql"),
+        include_str!("../../../migrations/sqlite/0007_pricing.sql"),
+    ),
 ];
 
 fn migrator(pick: impl Fn(&'static str, &'static str) -> &'static str) -> Migrator {

@@ -1,0 +1,3 @@
+SELECT f.definition, f.file_definition
+FROM flag f
+WHERE f.key = $1
