@@ -1,6 +1,7 @@
 //! The actor that writes products and keeps the snapshot up to date.
 
 use crate::messages::{Put, PutPrices, PutRule, Refresh};
+use crate::rule_books::Marks;
 use crate::snapshot::Shelf;
 use crate::{Product, ProductChange, books, rule_books};
 use actors::{BatchLimits, Batcher, Desk, Envelope, Opened, Serve, Service};
@@ -202,15 +203,24 @@ impl Tools {
 
 /// Brings the shelf up to what is committed.
 pub(crate) async fn refresh(db: &Db, shelf: &Shelf) -> Result<(), StoreError> {
-    let changed = books::changed(db, shelf.complete_to()).await?;
-    shelf.complete(&changed);
-    refresh_rules(db, shelf).await
+    let marks = rule_books::marks(db).await?;
+    if marks.products > shelf.complete_to() {
+        let changed = books::changed(db, shelf.complete_to()).await?;
+        shelf.complete(&changed);
+    }
+    read_rules(db, shelf, marks).await
 }
 
 async fn refresh_rules(db: &Db, shelf: &Shelf) -> Result<(), StoreError> {
+    read_rules(db, shelf, rule_books::marks(db).await?).await
+}
+
+async fn read_rules(db: &Db, shelf: &Shelf, marks: Marks) -> Result<(), StoreError> {
     let (rules_to, prices_to) = shelf.rules_complete_to();
-    let rules = rule_books::changed_rules(db, rules_to).await?;
-    let prices = rule_books::changed_prices(db, prices_to).await?;
-    shelf.complete_rules(&rules, &prices);
+    if marks.rules > rules_to || marks.prices > prices_to {
+        let rules = rule_books::changed_rules(db, rules_to).await?;
+        let prices = rule_books::changed_prices(db, prices_to).await?;
+        shelf.complete_rules(&rules, &prices);
+    }
     Ok(())
 }

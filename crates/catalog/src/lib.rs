@@ -10,6 +10,7 @@
 
 mod actor;
 mod books;
+mod coupons;
 mod error;
 mod messages;
 mod product;
@@ -18,6 +19,7 @@ mod rules;
 mod search;
 mod snapshot;
 
+pub use coupons::CouponWish;
 pub use error::CatalogError;
 pub use product::{Invalid, Product, ProductChange};
 pub use rules::{ListedPrice, PriceChange, Rule};

@@ -11,6 +11,25 @@ static PUT_PRICES: Statement = statement!("put_prices");
 static CHANGED_PRICES: Statement = statement!("changed_prices");
 static PRICES_ON_LIST: Statement = statement!("prices_on_list");
 
+static MARKS: Statement = statement!("catalogue_marks");
+
+/// The revisions of the latest changes; 0 where there is none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Marks {
+    pub(crate) products: i64,
+    pub(crate) rules: i64,
+    pub(crate) prices: i64,
+}
+
+pub(crate) async fn marks(db: &Db) -> Result<Marks, StoreError> {
+    let rows = db.fetch(MARKS.query()).await?;
+    let none = Marks { products: 0, rules: 0, prices: 0 };
+    rows.first().map_or(Ok(none), |row| {
+        let (products, rules) = (row.int("products")?, row.int("rules")?);
+        Ok(Marks { products, rules, prices: row.int("prices")? })
+    })
+}
+
 /// Rows in one answer of the database.
 const PAGE: i64 = 5_000;
 

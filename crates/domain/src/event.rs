@@ -8,8 +8,8 @@ pub use life::{
 };
 
 use crate::{
-    CustomerId, EventId, Line, OrderId, PaymentPlan, PaymentSummary, RejectReason, Timestamp,
-    currency_code,
+    CustomerId, EventId, Line, OrderId, PaymentPlan, PaymentSummary, Pricing, RejectReason,
+    Timestamp, currency_code,
 };
 use iso_currency::Currency;
 use serde::{Deserialize, Serialize};
@@ -82,6 +82,9 @@ pub struct Placed {
     /// The client's own data.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub metadata: Map<String, Value>,
+    /// How it was priced, if not simply by price and quantity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pricing: Option<Box<Pricing>>,
 }
 
 /// Data of [`OrderEvent::Confirmed`]. It carries the lines, so that a subscriber needs no other

@@ -23,8 +23,8 @@ pub use iso_currency::Currency;
 pub use money::{AMOUNT_MAX_MINOR, Money, currency_code, parse_currency};
 pub use order::{
     Amounts, Arrow, Capture, Command, Draft, DraftError, Effects, Goods, Line, LineItem, LineUnits,
-    MoneyMove, Order, OrderStatus, PartRequest, PaymentPlan, PaymentSummary, RefundWish, Refusal,
-    RejectReason, STATE_GRAPH, decide, effects, state_graph_mermaid,
+    MoneyMove, Order, OrderStatus, PartRequest, PaymentPlan, PaymentSummary, Pricing, RefundWish,
+    Refusal, RejectReason, STATE_GRAPH, decide, effects, state_graph_mermaid,
 };
 pub use payment::{
     ChargeOutcome, Operation, OperationId, OperationKind, OperationOutcome, OperationStatus,

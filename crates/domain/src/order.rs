@@ -156,6 +156,30 @@ pub struct PaymentSummary {
     pub decline_code: Option<String>,
 }
 
+/// How an order was priced, where it was not simply price by quantity.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pricing {
+    /// The engine that worked its price out.
+    pub engine: String,
+    /// Promotions that took something off, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub promotions: Vec<String>,
+    /// Codes of its coupons.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coupons: Vec<String>,
+    /// Whose taxes it bears.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jurisdiction: Option<String>,
+    /// Another engine should have priced it, and could not.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub degraded: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
 /// Why an order was rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "snake_case")]
@@ -164,6 +188,11 @@ pub enum RejectReason {
     OutOfStock {
         /// Each SKU that was short.
         shortages: Vec<Shortage>,
+    },
+    /// These coupons were used up.
+    CouponsUsedUp {
+        /// Their codes.
+        coupons: Vec<String>,
     },
     /// The provider refused the payment.
     PaymentDeclined {
@@ -227,6 +256,8 @@ pub struct Order {
     pub payment: PaymentSummary,
     /// The client's own data.
     pub metadata: Map<String, Value>,
+    /// How it was priced, if not simply by price and quantity.
+    pub pricing: Option<Box<Pricing>>,
     /// Why it is to be cancelled as soon as its payment is known, if somebody asked for that.
     pub cancel_requested: Option<String>,
     /// Whether its goods are promised to it. A pending order that waits too long for its payment
@@ -246,8 +277,9 @@ impl Order {
     pub fn from_placed(id: OrderId, placed: &Placed, at: Timestamp) -> Self {
         let subtotal = placed.lines.iter().map(|line| line.quantity * line.unit_amount).sum();
         let discount = placed.lines.iter().map(|line| line.discount_amount).sum();
-        let amounts =
-            Amounts { subtotal, discount, total: subtotal - discount, ..Amounts::default() };
+        let tax = placed.lines.iter().map(|line| line.tax_amount).sum();
+        let total = subtotal - discount + tax;
+        let amounts = Amounts { subtotal, discount, tax, total, ..Amounts::default() };
         Self {
             id,
             external_ref: placed.external_ref.clone(),
@@ -265,12 +297,19 @@ impl Order {
                 decline_code: None,
             },
             metadata: placed.metadata.clone(),
+            pricing: placed.pricing.clone(),
             cancel_requested: None,
             goods: Goods::Held,
             created_at: at,
             updated_at: at,
             version: 1,
         }
+    }
+
+    /// Codes of the coupons that it uses.
+    #[must_use]
+    pub fn coupons(&self) -> &[String] {
+        self.pricing.as_ref().map_or(&[], |pricing| &pricing.coupons)
     }
 
     /// Units per SKU over all lines, each SKU once, in SKU order.

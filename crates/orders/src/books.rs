@@ -2,7 +2,8 @@
 
 use crate::messages::ListFilter;
 use domain::{
-    Amounts, Capture, CustomerId, Goods, Order, OrderId, OrderStatus, Timestamp, parse_currency,
+    Amounts, Capture, CustomerId, Goods, Order, OrderId, OrderStatus, Pricing, Timestamp,
+    parse_currency,
 };
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
@@ -54,7 +55,8 @@ pub(crate) async fn insert(tx: &mut Tx, new: &[&Kept]) -> Result<HashSet<OrderId
         .texts(orders().map(|o| json(&o.payment)))
         .texts(orders().map(|o| json(&o.lines)))
         .texts(orders().map(|o| json(&o.metadata)))
-        .times(orders().map(|o| o.created_at));
+        .times(orders().map(|o| o.created_at))
+        .texts(orders().map(|o| o.pricing.as_ref().map(json)));
     let rows = tx.fetch(INSERT.query().rows(rows)).await?;
     rows.iter().map(|row| Ok(OrderId(row.uuid("id")?))).collect()
 }
@@ -267,12 +269,19 @@ fn order(row: &Row) -> Result<Order, StoreError> {
         capture: row.parsed("capture", "a capture mode", Capture::parse)?,
         payment: row.json("payment")?,
         metadata: row.json("metadata")?,
+        pricing: pricing(row)?,
         cancel_requested: row.opt_text("cancel_requested")?,
         goods: row.parsed("goods", "a state of goods", Goods::parse)?,
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
         version: row.int("version")?,
     })
+}
+
+fn pricing(row: &Row) -> Result<Option<Box<Pricing>>, StoreError> {
+    let Some(json) = row.opt_text("pricing")? else { return Ok(None) };
+    let read = serde_json::from_str(&json);
+    read.map(Some).map_err(|error| row.wrong("pricing", &error.to_string()))
 }
 
 fn json(value: &impl Serialize) -> String {

@@ -8,18 +8,22 @@ use crate::lane::Lane;
 use crate::messages::{
     Ask, Given, ListFilter, Operate, OrderError, Origin, Place, Placement, Step, Wish,
 };
-use crate::pricing::{Price, fault_of, price};
+use crate::mismatches::{self, Mismatch};
+use crate::pricer::{Asked, Unpriced, Which};
+use crate::pricing::{draft, fault_of};
 use crate::recovery::{Leases, Limits, Recovery, Resolver};
-use crate::shop::Parts;
+use crate::shadow::{self, Compare, Shadow};
+use crate::shop::{BATCH_PATIENCE, Parts};
 use crate::taken::answered_before;
 use actors::{BatchLimits, Home, Mailbox, MailboxPolicy, RequestContext, Supervision, supervise};
 use domain::{Draft, Order, OrderId, PARTITIONS, PaymentId};
+use metrics::counter;
 use payments::WebhookError;
 use std::sync::Arc;
 use std::time::Duration;
 use store::StoreError;
 use store::outbox::{self, Logged};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use topology::Edge;
 use tracing::{Instrument, Span};
 
@@ -72,6 +76,9 @@ pub struct Orders {
     recovery: Mailbox<Recovery>,
     leases: Arc<Leases>,
     auditor: Mailbox<Auditor>,
+    shadow: Mailbox<Shadow>,
+    /// Places of orders that wait to be compared.
+    comparisons: Arc<Semaphore>,
     parts: Parts,
     config: OrdersConfig,
     changes: Arc<Changes>,
@@ -116,9 +123,23 @@ pub fn start(mut parts: Parts, config: &OrdersConfig, homes: &[Home]) -> Orders 
     let auditor = supervise("orders.auditor", &home, policy, supervision, move || {
         Auditor::new(auditing.clone(), every)
     });
+    let shadow = start_shadow(&parts, &home);
     let (config, edge) = (config.clone(), Edge::unseen());
-    Orders { lanes, recovery, leases, auditor, parts, config, changes, edge }
+    let comparisons = Arc::new(Semaphore::new(shadow::WAITING_MAX));
+    Orders { lanes, recovery, leases, auditor, shadow, comparisons, parts, config, changes, edge }
 }
+
+fn start_shadow(parts: &Parts, home: &Home) -> Mailbox<Shadow> {
+    let (db, clock, pricer) = (parts.db.clone(), parts.clock.clone(), parts.pricer.clone());
+    let policy = MailboxPolicy::Large(shadow::WAITING_MAX);
+    supervise("orders.shadow", home, policy, Supervision::STANDARD, move || {
+        Shadow::new(db.clone(), clock.clone(), pricer.clone())
+    })
+}
+
+/// What is to be compared when the order is placed: what it was priced from, by which engine, and
+/// its total.
+type Compared = (Arc<Asked>, Which, i128);
 
 /// The lane that owns an order.
 pub(crate) fn lane_of(lanes: &[Mailbox<Lane>], order: OrderId) -> Option<&Mailbox<Lane>> {
@@ -153,8 +174,8 @@ impl Orders {
         let Placement { key, fingerprint, request, answer_by, respond_async } = placement;
         let method = request.payment_method.clone();
         let trace_id = context.trace_id().to_string();
-        let draft = match self.priced(request, context).await {
-            Ok(draft) => draft,
+        let (draft, compared) = match self.priced(request, context).await {
+            Ok(priced) => priced,
             // The catalogue may have changed since the request was first made: what was answered
             // then is answered now.
             Err(OrderError::Invalid(faults)) => {
@@ -167,7 +188,39 @@ impl Orders {
         let order_id = OrderId::in_partition(self.parts.ids.uuid(), request_hash);
         let place = Place { order_id, key, fingerprint, draft, method, answer_by, respond_async };
         let lane = lane_of(&self.lanes, order_id).ok_or(OrderError::Busy)?;
-        lane.post(place, context)?.answer_within(ANSWER_GRACE).await?
+        let answered = lane.post(place, context)?.answer_within(ANSWER_GRACE).await?;
+        if let (Ok(given), Some(compared)) = (&answered, compared)
+            && !given.replayed
+        {
+            self.compare(order_id, compared, context);
+        }
+        answered
+    }
+
+    /// Lets the other engine price an order that was placed, unless too many wait for that already.
+    fn compare(&self, order_id: OrderId, compared: Compared, context: &RequestContext) {
+        let (asked, engine, total) = compared;
+        let trace_id = context.trace_id().to_string();
+        let Ok(place) = self.comparisons.clone().try_acquire_owned() else {
+            counter!("pricing_shadow_dropped_total", "reason" => "full").increment(1);
+            return;
+        };
+        let compare = Compare { order_id, asked, engine, total, trace_id, place };
+        // It outlives its request, whose client does not wait for it.
+        self.shadow.deliver(compare, &self.parts.own_context(BATCH_PATIENCE, Span::none()));
+    }
+
+    /// Up to `limit` orders of which the other engine would have wanted another total, those of the
+    /// newest orders first, of orders before `before`.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn mismatches(
+        &self,
+        before: Option<OrderId>,
+        limit: i64,
+    ) -> Result<Vec<Mismatch>, StoreError> {
+        self.edge.call(mismatches::list(&self.parts.db, before, limit)).await
     }
 
     /// Prices the request; a SKU that this node has not heard of is looked for in the database.
@@ -175,24 +228,34 @@ impl Orders {
         &self,
         request: crate::OrderRequest,
         context: &RequestContext,
-    ) -> Result<Draft, OrderError> {
+    ) -> Result<(Draft, Option<Compared>), OrderError> {
         let payment_id = PaymentId(self.parts.ids.uuid());
         let snapshot = self.parts.catalog.snapshot();
         if request.lines.iter().any(|line| snapshot.get(line.sku.as_str()).is_none()) {
             let refreshed = self.parts.catalog.refresh(context).await;
             refreshed.map_err(|error| OrderError::Unavailable { source: error.into() })?;
         }
-        let snapshot = self.parts.catalog.snapshot();
-        price(request, payment_id, |sku| {
-            let product = snapshot.get(sku.as_str())?;
-            let (unit_amount, currency) = (product.unit_amount, product.currency);
-            Some(Price { unit_amount, currency, active: product.active })
-        })
-        .and_then(|draft| match draft.clone().place() {
-            Ok(_) => Ok(draft),
-            Err(error) => Err(vec![fault_of(error)]),
-        })
-        .map_err(OrderError::Invalid)
+        let (catalog, at) = (&self.parts.catalog, self.parts.clock.now());
+        let (engine, is_shadowed) = self.parts.pricer.choose(&request, at);
+        let (snapshot, rules) = (catalog.snapshot(), catalog.rules());
+        let asked = Arc::new(Asked { request, snapshot, rules, at });
+        let priced =
+            self.parts.pricer.price(&asked, engine).await.map_err(|error| match error {
+                Unpriced::Refused(faults) => OrderError::Invalid(faults),
+                error @ Unpriced::Broken => OrderError::Unavailable { source: error.into() },
+            })?;
+        let compared = is_shadowed
+            .then(|| (asked.clone(), priced.engine, priced.quote.total(&asked.basket())));
+        let request = match Arc::try_unwrap(asked) {
+            Ok(asked) => asked.request,
+            // It is to be compared, or an engine that is late still looks at it.
+            Err(shared) => shared.request.clone(),
+        };
+        let draft = draft(request, priced, payment_id);
+        match draft.clone().place() {
+            Ok(_) => Ok((draft, compared)),
+            Err(error) => Err(OrderError::Invalid(vec![fault_of(error)])),
+        }
     }
 
     /// An order by its id.
@@ -338,6 +401,7 @@ impl Orders {
     /// Refuses new orders and waits until those that were taken are answered.
     pub async fn drain(&self) {
         self.auditor.drain().await;
+        self.shadow.drain().await;
         self.recovery.drain().await;
         for lane in self.lanes.iter() {
             lane.drain().await;
@@ -356,7 +420,8 @@ impl Orders {
     #[must_use]
     pub fn vitals(&self) -> Vec<Arc<actors::Vitals>> {
         let lanes = self.lanes.iter().map(|lane| lane.vitals().clone());
-        lanes.chain([self.recovery.vitals().clone(), self.auditor.vitals().clone()]).collect()
+        let others = [self.recovery.vitals(), self.auditor.vitals(), self.shadow.vitals()];
+        lanes.chain(others.map(Arc::clone)).collect()
     }
 }
 

@@ -10,14 +10,19 @@ mod auditor;
 mod batch;
 mod books;
 mod changes;
+mod charging;
+mod coupons;
 mod handle;
 mod lane;
 mod messages;
+mod mismatches;
 mod operating;
 mod placing;
+mod pricer;
 mod pricing;
 mod recovery;
 mod settling;
+mod shadow;
 mod shop;
 mod taken;
 
@@ -28,4 +33,6 @@ pub use messages::{
     Advance, Ask, AskKind, Fault, Given, LifeOutcome, ListFilter, Operate, OrderError,
     OrderRequest, Outcome, Place, Placement, Render, RenderLife, RequestedLine, Settle,
 };
+pub use mismatches::Mismatch;
+pub use pricer::{FLAGS, Pricer};
 pub use shop::{Committed, Parts};

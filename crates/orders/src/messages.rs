@@ -46,6 +46,10 @@ pub struct OrderRequest {
     pub capture: Capture,
     /// The client's own data.
     pub metadata: Map<String, Value>,
+    /// Codes of coupons, each once.
+    pub coupons: Vec<String>,
+    /// Whose taxes it bears; none when absent.
+    pub jurisdiction: Option<String>,
 }
 
 /// An order to be placed.
@@ -160,6 +164,8 @@ pub enum Outcome<'a> {
     },
     /// Rejected: these SKUs were short.
     OutOfStock(&'a [Shortage]),
+    /// Rejected: these coupons were used up.
+    CouponsUsedUp(&'a [String]),
     /// Rejected: the payment was refused.
     Declined {
         /// The provider's reason.

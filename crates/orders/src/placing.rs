@@ -3,7 +3,9 @@
 
 use crate::batch::{Part, in_halves};
 use crate::books::{self, Kept};
-use crate::messages::{Fault, Given, OrderError, Outcome, Place, Settle, Settled, Settlement};
+use crate::charging::Charge;
+use crate::coupons::{give_coupons_back, take_coupons};
+use crate::messages::{Fault, Given, OrderError, Outcome, Place};
 use crate::operating::Onward;
 use crate::pricing::fault_of;
 use crate::shop::{BATCH_PATIENCE, BatchError, Parts};
@@ -14,13 +16,12 @@ use domain::{
     Recorded, ReservationOutcome, Timestamp, decide,
 };
 use metrics::counter;
-use payments::{Charged, Payee};
+use payments::Payee;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use store::answers::{self, RequestKey, Stored};
 use store::{StoreError, Tx, outbox};
 use tokio::time::Instant;
-use tokio::time::timeout_at;
 use tracing::Instrument;
 
 /// What a request for an order becomes before it is written.
@@ -38,7 +39,7 @@ enum Written {
     /// Its key was taken before.
     Taken,
     /// It is settled, and this is its answer.
-    Settled(Given),
+    Settled { given: Given, outcome: &'static str },
     /// It is durable and its payment is to be asked for; with an answer already if its client
     /// does not wait.
     Awaits { payment: Box<Payment>, told: Option<Given> },
@@ -156,9 +157,17 @@ async fn write(
     }
     let fresh: Vec<&Candidate> =
         batch.iter().filter(|candidate| inserted.contains(&candidate.kept.order.id)).collect();
-    let demands = fresh.iter().map(|candidate| demand(&candidate.kept.order)).collect();
-    let (tx, reserved) = shop.inventory.reserve(tx, demands, context).await?;
-    let ledger = Ledger::of(shop, &fresh, reserved)?;
+    let used_up = take_coupons(shop, &mut tx, fresh.iter().map(|c| &c.kept.order)).await?;
+    let wants = |order: &Order| !used_up.contains_key(&order.id);
+    let demands: Vec<Demand> =
+        fresh.iter().map(|c| &c.kept.order).filter(|order| wants(order)).map(demand).collect();
+    let (mut tx, reserved) = match demands.is_empty() {
+        // Whose coupons are all used up need no goods.
+        true => (tx, Vec::new()),
+        false => shop.inventory.reserve(tx, demands, context).await?,
+    };
+    let ledger = Ledger::of(shop, &fresh, reserved, used_up)?;
+    give_coupons_back(shop, &mut tx, ledger.moved.iter()).await?;
     let written = ledger.write(shop, tx, context).await?;
     let mut written: HashMap<OrderId, Written> = written.into_iter().collect();
     Ok(batch
@@ -189,10 +198,25 @@ impl Ledger {
         shop: &Parts,
         fresh: &[&Candidate],
         reserved: Vec<ReservationOutcome>,
+        mut used_up: HashMap<OrderId, Vec<String>>,
     ) -> Result<Self, BatchError> {
         let mut ledger = Self::default();
-        for (candidate, reservation) in fresh.iter().zip(reserved) {
-            ledger.enter(shop, candidate, reservation)?;
+        let mut reserved = reserved.into_iter();
+        for candidate in fresh {
+            let order = &candidate.kept.order;
+            ledger.partitions.insert(order.id.partition());
+            let placed = OrderEvent::Placed(candidate.placed.clone());
+            ledger.record(shop, candidate, order, "request", placed);
+            match used_up.remove(&order.id) {
+                Some(coupons) => {
+                    ledger.settle(shop, candidate, Command::RefuseForCoupons(coupons))?;
+                }
+                // One outcome came for each order that asked for goods, in their order.
+                None => match reserved.next() {
+                    Some(reservation) => ledger.enter(shop, candidate, reservation)?,
+                    None => return Err(missing_outcome().into()),
+                },
+            }
         }
         Ok(ledger)
     }
@@ -204,9 +228,6 @@ impl Ledger {
         reservation: ReservationOutcome,
     ) -> Result<(), BatchError> {
         let order = &candidate.kept.order;
-        self.partitions.insert(order.id.partition());
-        let placed = OrderEvent::Placed(candidate.placed.clone());
-        self.record(shop, candidate, order, "request", placed);
         let command = match reservation {
             ReservationOutcome::Short(shortages) => Command::RefuseForStock(shortages),
             ReservationOutcome::Reserved if order.amounts.total == 0 => {
@@ -217,22 +238,34 @@ impl Ledger {
                 return Ok(());
             }
         };
-        let cause = match &command {
-            Command::RefuseForStock(_) => "out_of_stock",
-            _ => "nothing_to_pay",
+        self.settle(shop, candidate, command)
+    }
+
+    /// An order that needs no payment: it ends here, or costs nothing.
+    fn settle(
+        &mut self,
+        shop: &Parts,
+        candidate: &Candidate,
+        command: Command,
+    ) -> Result<(), BatchError> {
+        let order = &candidate.kept.order;
+        let (cause, outcome) = match &command {
+            Command::RefuseForStock(shortages) => ("out_of_stock", Outcome::OutOfStock(shortages)),
+            Command::RefuseForCoupons(coupons) => {
+                ("coupon_used_up", Outcome::CouponsUsedUp(coupons))
+            }
+            _ => ("nothing_to_pay", Outcome::Confirmed),
         };
-        let shortages = match &command {
-            Command::RefuseForStock(shortages) => shortages.clone(),
-            _ => Vec::new(),
-        };
-        let event = decide(order, command)
+        let event = decide(order, command.clone())
             .map_err(|refusal| StoreError::Configuration(refusal.to_string()))?;
         let next = order.clone().after(&event, order.created_at);
         self.record(shop, candidate, &next, cause, event);
-        let outcome =
-            if shortages.is_empty() { Outcome::Confirmed } else { Outcome::OutOfStock(&shortages) };
         let given = self.tell(shop, candidate, &next, &outcome);
-        self.written.push((order.id, Written::Settled(given)));
+        let outcome = match cause {
+            "coupon_used_up" => cause,
+            _ => outcome_label(given.answer.status),
+        };
+        self.written.push((order.id, Written::Settled { given, outcome }));
         self.moved.push(next);
         Ok(())
     }
@@ -313,6 +346,11 @@ impl Ledger {
     }
 }
 
+/// The error of an order for whose goods nothing was said.
+fn missing_outcome() -> StoreError {
+    StoreError::Configuration("an order's goods were asked for, and nothing was said".to_owned())
+}
+
 /// The payment attempt of an order that is pending.
 pub(crate) fn payment_of(order: &Order) -> Payment {
     Payment {
@@ -335,9 +373,8 @@ async fn go_on(part: Vec<Candidate>, written: Vec<Written>, onward: &Onward) {
             name_order(&candidate);
         }
         match written {
-            Written::Settled(given) => {
-                counter!("orders_total", "outcome" => outcome_label(given.answer.status))
-                    .increment(1);
+            Written::Settled { given, outcome } => {
+                counter!("orders_total", "outcome" => outcome).increment(1);
                 candidate.reply.send(Ok(given));
             }
             Written::Awaits { payment, told } => start_charge(onward, candidate, *payment, told),
@@ -414,67 +451,4 @@ fn start_charge(onward: &Onward, candidate: Candidate, payment: Payment, told: O
     let span = context.span().clone();
     let charge = Charge { onward: onward.clone(), kept, context };
     actix::spawn(charge.run(payment, reply, answer_by).instrument(span));
-}
-
-/// One order on its way to the provider.
-#[derive(Clone)]
-struct Charge {
-    onward: Onward,
-    kept: Kept,
-    context: RequestContext,
-}
-
-impl Charge {
-    async fn run(
-        self,
-        payment: Payment,
-        mut reply: Option<Reply<Result<Given, OrderError>>>,
-        answer_by: Instant,
-    ) {
-        let (context, shop) = (self.own_context(), self.onward.shop.clone());
-        let charge = shop.payments.charge(payment, &context);
-        tokio::pin!(charge);
-        let charged = match timeout_at(answer_by, &mut charge).await {
-            Ok(charged) => charged,
-            Err(_) => {
-                if reply.is_some() {
-                    self.clone().settle(Settled::Waiting { degraded: false }, reply.take());
-                }
-                charge.await
-            }
-        };
-        match charged {
-            Ok(Charged::Known { payment, outcome }) => {
-                self.settle(Settled::Known { payment, outcome }, reply);
-            }
-            // Recovery will ask again, with the same key.
-            Ok(Charged::Unknown { .. }) | Err(_) => {
-                if reply.is_some() {
-                    self.settle(Settled::Waiting { degraded: true }, reply);
-                }
-            }
-        }
-    }
-
-    /// The order goes on whether its client waits or not: a life of its own, in the same trace.
-    fn own_context(&self) -> RequestContext {
-        RequestContext::new(
-            Instant::now() + self.onward.patience,
-            self.context.trace_id(),
-            self.context.span().clone(),
-            self.context.actor().clone(),
-        )
-    }
-
-    fn settle(self, what: Settled, reply: Option<Reply<Result<Given, OrderError>>>) {
-        let context = self.own_context();
-        let settlement = Settlement {
-            kept: self.kept,
-            trace_id: self.context.trace_id().to_string(),
-            actor: self.context.actor().to_string(),
-            what,
-            reply,
-        };
-        self.onward.lane.deliver(Settle(Box::new(settlement)), &context);
-    }
 }

@@ -2,6 +2,7 @@
 
 use crate::batch::{Part, in_halves};
 use crate::books;
+use crate::coupons::give_coupons_back;
 use crate::messages::{
     Asked, Given, OrderError, Origin, Outcome, Settled, Settlement, Step, Waits,
 };
@@ -167,6 +168,7 @@ async fn move_goods_and_money(
     steps: &[Move<'_>],
     context: &RequestContext,
 ) -> Result<Tx, BatchError> {
+    give_coupons_back(shop, &mut tx, steps.iter().map(|step| &step.next)).await?;
     let rejected: Vec<OrderId> = steps
         .iter()
         .filter(|step| step.next.status == OrderStatus::Rejected)

@@ -1,6 +1,7 @@
 //! What every part of the order service works with.
 
 use crate::messages::{Render, RenderLife};
+use crate::pricer::Pricer;
 use actors::{RequestContext, TraceId};
 use catalog::Catalog;
 use domain::{Clock, IdSource};
@@ -24,8 +25,10 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Fresh ids.
     pub ids: Arc<dyn IdSource>,
-    /// Prices.
+    /// Products, and the rules of price.
     pub catalog: Catalog,
+    /// Prices.
+    pub pricer: Pricer,
     /// Goods.
     pub inventory: Inventory,
     /// Money.
@@ -55,6 +58,8 @@ pub(crate) enum BatchError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
+    Catalog(#[from] catalog::CatalogError),
+    #[error(transparent)]
     Inventory(#[from] inventory::InventoryError),
     #[error(transparent)]
     Payments(#[from] payments::PaymentsError),
@@ -68,6 +73,7 @@ impl BatchError {
     fn store(&self) -> Option<&StoreError> {
         match self {
             Self::Store(error)
+            | Self::Catalog(catalog::CatalogError::Store(error))
             | Self::Inventory(inventory::InventoryError::Store(error))
             | Self::Payments(payments::PaymentsError::Store(error)) => Some(error),
             _ => None,

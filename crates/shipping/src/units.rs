@@ -23,6 +23,7 @@ mod tests {
             quantity,
             unit_amount: 1,
             discount_amount: 0,
+            tax_amount: 0,
             amount_total: quantity,
             quantity_shipped: 0,
             quantity_cancelled: 0,

@@ -28,6 +28,7 @@ pub fn line(sku: &str, quantity: i64) -> Line {
         quantity,
         unit_amount: 5,
         discount_amount: 0,
+        tax_amount: 0,
         amount_total: 5,
         quantity_shipped: 0,
         quantity_cancelled: 0,

@@ -32,6 +32,8 @@ pub enum Command {
     ConfirmWithoutPayment,
     /// Not all its goods could be promised.
     RefuseForStock(Vec<Shortage>),
+    /// These of its coupons are used up.
+    RefuseForCoupons(Vec<String>),
     /// The provider answered. If the order's goods were given back meanwhile, `goods` tells
     /// whether they could be promised again.
     SettlePayment {
@@ -144,6 +146,9 @@ pub fn decide(order: &Order, command: Command) -> Result<OrderEvent, Refusal> {
         (Pending, Command::ConfirmWithoutPayment) => paying::confirm_free(order),
         (Pending, Command::RefuseForStock(shortages)) => {
             Ok(paying::refuse_for_stock(order, shortages))
+        }
+        (Pending, Command::RefuseForCoupons(coupons)) => {
+            Ok(paying::refuse_for_coupons(order, coupons))
         }
         (Pending, Command::SettlePayment { outcome, goods }) => {
             paying::settle(order, outcome, goods)

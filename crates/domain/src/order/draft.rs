@@ -1,6 +1,6 @@
 //! From what a client asks for to an order that may exist: the checks that need no database.
 
-use super::{Line, PaymentPlan};
+use super::{Line, PaymentPlan, Pricing};
 use crate::event::Placed;
 use crate::{AMOUNT_MAX_MINOR, CustomerId, Sku};
 use iso_currency::Currency;
@@ -17,6 +17,8 @@ pub struct LineItem {
     pub unit_amount: i64,
     /// Taken off the whole line, in minor units.
     pub discount_amount: i64,
+    /// Tax added to the line, in minor units.
+    pub tax_amount: i64,
 }
 
 /// An order as asked for.
@@ -34,6 +36,8 @@ pub struct Draft {
     pub payment: PaymentPlan,
     /// The client's own data.
     pub metadata: Map<String, Value>,
+    /// How it was priced, if not simply by price and quantity.
+    pub pricing: Option<Box<Pricing>>,
 }
 
 /// Why a draft cannot become an order. `line` counts from 0.
@@ -51,6 +55,12 @@ pub enum DraftError {
     /// A negative price.
     #[error("a unit amount is a whole number of minor units, not negative")]
     UnitAmount {
+        /// The line.
+        line: usize,
+    },
+    /// A negative tax.
+    #[error("a tax is not negative")]
+    Tax {
         /// The line.
         line: usize,
     },
@@ -78,12 +88,13 @@ impl Draft {
             return Err(DraftError::NoLines);
         }
         let mut lines = Vec::with_capacity(self.items.len());
-        let mut subtotal = 0_i64;
+        let (mut subtotal, mut tax) = (0_i64, 0_i64);
         for (index, item) in self.items.into_iter().enumerate() {
             let (line, price) = priced(item, index)?;
+            tax = tax.saturating_add(line.tax_amount);
             subtotal = subtotal
                 .checked_add(price)
-                .filter(|sum| *sum <= AMOUNT_MAX_MINOR)
+                .filter(|sum| sum.saturating_add(tax) <= AMOUNT_MAX_MINOR)
                 .ok_or(DraftError::TooLarge { line: index })?;
             lines.push(line);
         }
@@ -94,6 +105,7 @@ impl Draft {
             lines,
             payment: self.payment,
             metadata: self.metadata,
+            pricing: self.pricing,
         })
     }
 }
@@ -114,12 +126,16 @@ fn priced(item: LineItem, line: usize) -> Result<(Line, i64), DraftError> {
     if !(0..=price).contains(&item.discount_amount) {
         return Err(DraftError::Discount { line });
     }
+    if !(0..=AMOUNT_MAX_MINOR).contains(&item.tax_amount) {
+        return Err(DraftError::Tax { line });
+    }
     let line = Line {
         sku: item.sku,
         quantity: item.quantity,
         unit_amount: item.unit_amount,
         discount_amount: item.discount_amount,
-        amount_total: price - item.discount_amount,
+        tax_amount: item.tax_amount,
+        amount_total: price - item.discount_amount + item.tax_amount,
         quantity_shipped: 0,
         quantity_cancelled: 0,
         quantity_returned: 0,

@@ -31,6 +31,8 @@ pub enum MoneyMove {
 pub struct Effects {
     /// Whether all that is still promised to the order is given back.
     pub release: bool,
+    /// Whether the coupons that the order uses can be used again.
+    pub coupons: bool,
     /// Whether the order's goods are promised to it again.
     pub reserve: bool,
     /// Units that leave.
@@ -55,10 +57,13 @@ pub fn effects(before: &Order, event: &OrderEvent) -> Effects {
         // Whatever else is held is of no use any more.
         OrderEvent::CaptureFailed(_) => effects.money = Some(MoneyMove::Void),
         OrderEvent::Confirmed(_) => effects.reserve = before.goods == super::Goods::Free,
-        OrderEvent::Rejected(_) | OrderEvent::GoodsReleased(_) => {
+        OrderEvent::Rejected(_) => {
             effects.release = before.goods == super::Goods::Held;
+            effects.coupons = !before.coupons().is_empty();
         }
+        OrderEvent::GoodsReleased(_) => effects.release = before.goods == super::Goods::Held,
         OrderEvent::Cancelled(data) => {
+            effects.coupons = !before.coupons().is_empty();
             effects.release = before.goods == super::Goods::Held;
             let held = data.payment.as_ref().unwrap_or(&before.payment).status
                 == PaymentStatus::Authorized;

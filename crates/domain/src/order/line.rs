@@ -15,7 +15,10 @@ pub struct Line {
     pub unit_amount: i64,
     /// Taken off the whole line, in minor units; at most the line's price.
     pub discount_amount: i64,
-    /// `quantity × unit_amount − discount_amount`, in minor units.
+    /// Tax added to the line, in minor units.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tax_amount: i64,
+    /// `quantity × unit_amount − discount_amount + tax_amount`, in minor units.
     pub amount_total: i64,
     /// Units that left.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -122,7 +125,7 @@ mod tests {
         fn parts_add_up(quantity in 1_i64..10_000, total in 0_i64..1_000_000_000_000_000,
                         cuts in prop::collection::vec(0_i64..10_000, 0..8)) {
             let line = Line {
-                sku: Sku::parse("A").unwrap(), quantity, unit_amount: 0, discount_amount: 0,
+                sku: Sku::parse("A").unwrap(), quantity, unit_amount: 0, discount_amount: 0, tax_amount: 0,
                 amount_total: total, quantity_shipped: 0, quantity_cancelled: 0,
                 quantity_returned: 0, quantity_refunded: 0,
             };

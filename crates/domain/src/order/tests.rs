@@ -9,7 +9,13 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 fn item(sku: &str, quantity: i64, unit_amount: i64, discount_amount: i64) -> LineItem {
-    LineItem { sku: Sku::parse(sku).expect("a good SKU"), quantity, unit_amount, discount_amount }
+    LineItem {
+        sku: Sku::parse(sku).expect("a good SKU"),
+        quantity,
+        unit_amount,
+        discount_amount,
+        tax_amount: 0,
+    }
 }
 
 fn draft(items: Vec<LineItem>, capture: Capture) -> Draft {
@@ -24,6 +30,7 @@ fn draft(items: Vec<LineItem>, capture: Capture) -> Draft {
             capture,
         },
         metadata: Map::new(),
+        pricing: None,
     }
 }
 

@@ -1,6 +1,6 @@
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
-       amount_captured, amount_refunded, capture, payment, lines, metadata, cancel_requested, goods, created_at, updated_at,
+       amount_captured, amount_refunded, capture, payment, lines, metadata, pricing, cancel_requested, goods, created_at, updated_at,
        version
 FROM orders
 WHERE external_ref = $7

@@ -21,6 +21,7 @@ fn order() -> Order {
             quantity: 2,
             unit_amount: 100,
             discount_amount: 0,
+            tax_amount: 0,
         }],
         payment: PaymentPlan {
             payment_id: PaymentId(Uuid::from_u128(9)),
@@ -28,6 +29,7 @@ fn order() -> Order {
             capture: Capture::Automatic,
         },
         metadata: serde_json::Map::new(),
+        pricing: None,
     }
     .place()
     .expect("a good draft");

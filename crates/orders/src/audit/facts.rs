@@ -115,7 +115,8 @@ impl Facts {
             payment: order.payment.status,
             adds_up: order.amounts.are_sane()
                 && order.lines.iter().all(domain::Line::is_sane)
-                && lines + order.amounts.tax == order.amounts.total,
+                && lines == order.amounts.total
+                && order.lines.iter().map(|line| line.tax_amount).sum::<i64>() == order.amounts.tax,
         };
         self.orders.insert(order.id, fact);
     }

@@ -1,6 +1,7 @@
 //! What a batch of steps writes: decided step by step, written at once.
 
 use crate::books::{self, Kept};
+use crate::coupons::give_coupons_back;
 use crate::messages::{Given, LifeOutcome, OrderError, Outcome, Step, Wish};
 use crate::shop::{BatchError, Parts};
 use actors::RequestContext;
@@ -226,6 +227,7 @@ impl<'a> Book<'a> {
             // Locked, read, and yet of another version: not to be.
             return Err(StoreError::Overtaken { statement: "advance_orders" }.into());
         }
+        give_coupons_back(shop, &mut tx, self.moved.iter()).await?;
         let goods = std::mem::take(&mut self.goods);
         if !goods.is_empty() {
             tx = shop.inventory.carry_out(tx, goods, context).await?;

@@ -18,6 +18,7 @@ fn order(placed_at: i64) -> Order {
             quantity: 1,
             unit_amount: 5,
             discount_amount: 0,
+            tax_amount: 0,
         }],
         payment: PaymentPlan {
             payment_id: PaymentId(Uuid::from_u128(1)),
@@ -25,6 +26,7 @@ fn order(placed_at: i64) -> Order {
             capture: Capture::Automatic,
         },
         metadata: serde_json::Map::new(),
+        pricing: None,
     };
     Order::from_placed(OrderId(Uuid::from_u128(2)), &draft.place().unwrap(), at(placed_at))
 }

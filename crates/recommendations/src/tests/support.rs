@@ -34,6 +34,7 @@ fn line(sku: &str) -> Line {
         quantity: 2,
         unit_amount: 5,
         discount_amount: 0,
+        tax_amount: 0,
         amount_total: 10,
         quantity_shipped: 0,
         quantity_cancelled: 0,

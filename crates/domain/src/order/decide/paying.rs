@@ -24,6 +24,11 @@ pub(super) fn refuse_for_stock(order: &Order, shortages: Vec<Shortage>) -> Order
     OrderEvent::Rejected(Rejected { reason, payment: Some(not_needed(order)) })
 }
 
+pub(super) fn refuse_for_coupons(order: &Order, coupons: Vec<String>) -> OrderEvent {
+    let reason = RejectReason::CouponsUsedUp { coupons };
+    OrderEvent::Rejected(Rejected { reason, payment: Some(not_needed(order)) })
+}
+
 pub(super) fn settle(
     order: &Order,
     outcome: ChargeOutcome,
