@@ -5,11 +5,13 @@ use crate::node::Knock;
 use crate::world::World;
 use actors::{BatchLimits, Home};
 use broker::{BrokerConfig, Consumer, FollowConfig};
+use catalog::Catalog;
 use domain::Sku;
+use flags::Flags;
 use gateway::GatewayConfig;
 use gateway::{InProcess, Probes, Readiness, Services, render_life_answer, render_order_answer};
 use inventory::{StockCache, StockCacheConfig};
-use orders::{OrdersConfig, Parts};
+use orders::{OrdersConfig, Parts, Pricer};
 use recommendations::{Recommendations, RecommendationsConfig};
 use std::error::Error;
 use std::rc::Rc;
@@ -73,11 +75,7 @@ async fn open(world: &Rc<World>, node: usize, start: u64) -> Result<InProcess, B
     let inventory = inventory::start(db.clone(), clock.clone(), ids.clone(), cache, &here);
     let provider = crate::money::provider(world)?;
     let payments = payments::start(db.clone(), clock.clone(), customers.clone(), provider, &here);
-    let known = catalog.clone();
-    let is_active =
-        move |sku: &Sku| known.snapshot().get(sku.as_str()).is_some_and(|product| product.active);
-    let recommendations =
-        Recommendations::new(Arc::new(is_active), RecommendationsConfig::default());
+    let recommendations = recommendations(catalog.clone());
     world.knows_of(node, recommendations.clone());
     let consumers: Vec<Arc<dyn Consumer>> = vec![shipping::consumer(), world.observer()];
     let homes = [here];
@@ -91,11 +89,13 @@ async fn open(world: &Rc<World>, node: usize, start: u64) -> Result<InProcess, B
     let follow = FollowConfig { jitter: || 0.5, ..FollowConfig::default() };
     broker.follow(recommendations.follower(), &Home::Here, follow);
     let waker = broker.clone();
+    let flags = Flags::fixed(orders::FLAGS);
     let parts = Parts {
         db: db.clone(),
         clock: clock.clone(),
         ids: ids.clone(),
         catalog: catalog.clone(),
+        pricer: Pricer::new(flags.clone()),
         inventory: inventory.clone(),
         payments: payments.clone(),
         render: render_order_answer,
@@ -107,6 +107,7 @@ async fn open(world: &Rc<World>, node: usize, start: u64) -> Result<InProcess, B
         orders,
         catalog,
         customers,
+        flags,
         inventory,
         payments,
         recommendations,
@@ -126,6 +127,12 @@ async fn open(world: &Rc<World>, node: usize, start: u64) -> Result<InProcess, B
     let nowhere = ([127, 0, 0, 1], 0).into();
     let config = GatewayConfig::new(nowhere, nowhere, [7; 32]);
     Ok(InProcess::new(services, probes, &config).await?)
+}
+
+fn recommendations(known: Catalog) -> Recommendations {
+    let is_active =
+        move |sku: &Sku| known.snapshot().get(sku.as_str()).is_some_and(|product| product.active);
+    Recommendations::new(Arc::new(is_active), RecommendationsConfig::default())
 }
 
 /// As `orderly serve` does it.

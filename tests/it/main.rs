@@ -72,6 +72,8 @@ mod poison;
 #[cfg(test)]
 mod pressure;
 #[cfg(test)]
+mod pricing;
+#[cfg(test)]
 mod prometheus;
 #[cfg(test)]
 mod queries;

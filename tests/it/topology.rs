@@ -23,6 +23,7 @@ const PARTS: &[&str] = &[
     "orders",
     "catalog",
     "customers",
+    "flags",
     "inventory",
     "payments",
     "recommendations",
@@ -79,6 +80,7 @@ async fn trade(world: &World) {
     }
     world.api.get("/v1/dead-letters").await.expect(200);
     crate::cache::recent(world, "TEA").await;
+    world.api.get("/v1/flags").await.expect(200);
     eventually("the pot is recommended with the tea", async || {
         let found = world.api.get("/v1/products/TEA/recommendations").await.expect(200);
         if found["data"][0]["sku"] == "POT" { Ok(()) } else { Err(found.to_string()) }

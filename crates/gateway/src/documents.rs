@@ -37,6 +37,7 @@ use utoipa_actix_web::AppExt;
         (name = "orders", description = "Place and read orders."),
         (name = "products", description = "The catalogue."),
         (name = "pricing", description = "What orders cost: price lists and other rules."),
+        (name = "flags", description = "Feature flags: what is decided without a release."),
         (name = "stock", description = "What is on the shelf, and what of it is promised."),
         (name = "customers", description = "Who orders."),
         (name = "payments", description = "How orders are paid."),

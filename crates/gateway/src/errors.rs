@@ -3,6 +3,7 @@
 use crate::problem::{Code, Fault, OUTCOME_UNKNOWN, Problem};
 use catalog::CatalogError;
 use customers::CustomersError;
+use flags::FlagsError;
 use inventory::InventoryError;
 use orders::{AuditError, OrderError};
 use payments::{PaymentsError, WebhookError};
@@ -59,6 +60,24 @@ impl From<CatalogError> for Problem {
             }
             // Bodies are checked and chunks are cut before: these would be faults of ours.
             error @ (CatalogError::Invalid(_) | CatalogError::TooMany(_)) => {
+                Self::internal().because(error)
+            }
+        }
+    }
+}
+
+impl From<FlagsError> for Problem {
+    fn from(error: FlagsError) -> Self {
+        match error {
+            FlagsError::Ask(error) => error.into(),
+            FlagsError::Store(error) => error.into(),
+            FlagsError::Flawed(flaws) => {
+                let told = flaws.into_iter().map(|flaw| Fault::at(flaw.pointer, flaw.detail));
+                Self::invalid(told.collect())
+            }
+            // A served shop has flags of its own, and reads its file at its start: these would be
+            // faults of ours.
+            error @ (FlagsError::Fixed | FlagsError::File { .. }) => {
                 Self::internal().because(error)
             }
         }

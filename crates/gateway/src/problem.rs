@@ -86,6 +86,8 @@ codes! {
     RequestTimeout = "REQUEST_TIMEOUT", "request-timeout", 408, "The request did not arrive in time", true;
     /// Not enough units of what was ordered.
     OutOfStock = "OUT_OF_STOCK", "out-of-stock", 409, "Not enough stock", false;
+    /// A coupon of the order was used by as many orders as may.
+    CouponUsedUp = "COUPON_USED_UP", "coupon-used-up", 409, "The coupon is used up", false;
     /// The stock would become less than what is promised.
     InsufficientStock = "INSUFFICIENT_STOCK", "insufficient-stock", 409, "Not enough free stock", false;
     /// The order was cancelled before its payment was known.

@@ -4,6 +4,7 @@ use broker::Broker;
 use catalog::Catalog;
 use customers::Customers;
 use domain::{Clock, IdSource};
+use flags::Flags;
 use inventory::Inventory;
 use orders::Orders;
 use payments::Payments;
@@ -19,6 +20,8 @@ pub struct Services {
     pub catalog: Catalog,
     /// Reads and makes customers, and knows who comes in: keys, accounts, tokens.
     pub customers: Customers,
+    /// Reads and sets feature flags.
+    pub flags: Flags,
     /// Reads and adjusts stock.
     pub inventory: Inventory,
     /// Reads payments.

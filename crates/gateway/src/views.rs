@@ -15,7 +15,10 @@ pub(crate) use goods::{ProductView, RecommendationList, StockView};
 pub(crate) use operations::{Audit, DeadLetterView, KeyView, MadeKeyView, Redriven};
 pub(crate) use orders::{EventList, EventView, OrderView};
 pub(crate) use payments::{Nothing, PaymentView, ProviderEvent};
-pub(crate) use pricing::{CategoryView, ListedPriceView, PriceListView, PriceView};
+pub(crate) use pricing::{
+    CategoryView, CouponUseView, CouponView, FlagChangeView, FlagView, ListedPriceView,
+    MismatchView, PriceListView, PriceView, PromotionView, TaxTableView,
+};
 pub(crate) use steps::{
     RefundView, RefundedView, ReturnView, ReturnedView, ShipmentView, ShippedView,
 };
@@ -76,6 +79,12 @@ page_schema! {
     ProductPage of ProductView<'static> as ProductPage, "products";
     CategoryPage of CategoryView as CategoryPage, "categories";
     PriceListPage of PriceListView as PriceListPage, "price lists";
+    PromotionPage of PromotionView as PromotionPage, "promotions";
+    CouponPage of CouponView as CouponPage, "coupons";
+    TaxTablePage of TaxTableView as TaxTablePage, "tax tables";
+    MismatchPage of MismatchView<'static> as PricingMismatchPage, "mismatches";
+    FlagPage of FlagView<'static> as FlagPage, "flags";
+    FlagChangePage of FlagChangeView<'static> as FlagChangePage, "changes";
     ListedPricePage of ListedPriceView<'static> as ListedPricePage, "prices";
     StockPage of StockView<'static> as StockPage, "stock";
     LocationPage of LocationView<'static> as StockLocationPage, "locations";

@@ -13,8 +13,9 @@ use broker::{Broker, BrokerConfig, Consumer, FollowConfig};
 use catalog::Catalog;
 use customers::Customers;
 use domain::{Clock, IdSource, Sku};
+use flags::Flags;
 use gateway::{Probes, Readiness, RunningGateway, Services};
-use orders::{Orders, OrdersConfig, Parts};
+use orders::{Orders, OrdersConfig, Parts, Pricer};
 use payments::{AuthorizationExpiry, HttpProvider, ProviderConfig};
 use recommendations::Recommendations;
 use resilience::{BreakerConfig, BulkheadConfig, DependencyConfig, RetryBudgetConfig, RetryPolicy};
@@ -164,6 +165,7 @@ impl Shop {
         customers.ensure_key("admin", &admin_key.secret, "*").await?;
         let catalog = catalog::start(own("catalog"), clock.clone(), &ground.home(1)).await?;
         let cache = map.stock_cache(Duration::from_millis(args.stock_cache_ms), clock);
+        let flags = start_flags(args, ground).await?;
         let inventory =
             inventory::start(own("inventory"), clock.clone(), ids.clone(), cache, &ground.home(0));
         let payments = payments::start(
@@ -180,6 +182,7 @@ impl Shop {
             clock: clock.clone(),
             ids: ids.clone(),
             catalog: catalog.clone(),
+            pricer: Pricer::new(flags.clone()),
             inventory: inventory.clone(),
             payments: payments.clone(),
             render: gateway::render_order_answer,
@@ -194,12 +197,14 @@ impl Shop {
         vitals.push(payments.mailbox().vitals().clone());
         vitals.push(catalog.vitals().clone());
         vitals.extend(customers.vitals().map(Arc::clone));
+        vitals.extend(flags.vitals().map(Arc::clone));
         vitals.extend(broker.vitals());
         let (clock, ids) = (clock.clone(), ids.clone());
         let services = map.for_gateway(Services {
             orders: orders.clone(),
             catalog,
             customers,
+            flags,
             inventory,
             payments,
             recommendations,
@@ -234,6 +239,13 @@ async fn start_customers(args: &ServeArgs, ground: &Ground, db: Db) -> Result<Cu
         }
     });
     Ok(customers)
+}
+
+async fn start_flags(args: &ServeArgs, ground: &Ground) -> Result<Flags> {
+    let Ground { db, clock, ids, map, .. } = ground;
+    let (db, tools) = (map.store(db, "flags"), (clock.clone(), ids.clone() as Arc<dyn IdSource>));
+    let file = args.flags_file.clone();
+    Ok(flags::start(db, tools, orders::FLAGS, file, &ground.home(1)).await?)
 }
 
 async fn start_broker(

@@ -163,6 +163,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "ORDERLY_AUDIT_EVERY_SECS", default_value = "60",
           value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) audit_every_secs: u64,
+    /// A file of feature flags in flagd's format, read again when it changes. What it changes is taken
+    /// over; what is set through the API afterwards holds until the file says otherwise [default: none].
+    #[arg(long, env = "ORDERLY_FLAGS_FILE")]
+    pub(crate) flags_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) edge: EdgeArgs,
     #[command(flatten)]

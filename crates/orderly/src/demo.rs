@@ -88,6 +88,7 @@ fn settings(args: &DemoArgs, directory: &Path, logs: LogArgs) -> ServeArgs {
         admin_key: None,
         workers: None,
         lanes: None,
+        flags_file: None,
         payment_expiry_secs: 900,
         answers_kept_days: 30,
         recover_after_secs: 10,

@@ -21,6 +21,7 @@ const PARTS: &[(&str, NodeKind)] = &[
     ("orders", NodeKind::Service),
     ("catalog", NodeKind::Service),
     ("customers", NodeKind::Service),
+    ("flags", NodeKind::Service),
     ("inventory", NodeKind::Service),
     ("payments", NodeKind::Service),
     ("broker", NodeKind::Service),
@@ -74,6 +75,7 @@ impl Map {
         Parts {
             db: self.store(&parts.db, "orders"),
             catalog: parts.catalog.seen_by(self.edge("orders", "catalog")),
+            pricer: parts.pricer.asking(parts.pricer.flags().seen_by(self.edge("orders", "flags"))),
             inventory: parts.inventory.seen_by(self.edge("orders", "inventory")),
             payments: parts.payments.seen_by(self.edge("orders", "payments")),
             ..parts
@@ -87,6 +89,7 @@ impl Map {
             orders: services.orders.seen_by(edge("orders")),
             catalog: services.catalog.seen_by(edge("catalog")),
             customers: services.customers.seen_by(edge("customers")),
+            flags: services.flags.seen_by(edge("flags")),
             inventory: services.inventory.seen_by(edge("inventory")),
             payments: services.payments.seen_by(edge("payments")),
             recommendations: services.recommendations.seen_by(edge("recommendations")),

@@ -185,14 +185,54 @@ const REST: &[Metric] = &[
         labels: &[],
         help: "Looks for the changes of other nodes that failed. While they do, prices may be old.",
     },
+    // --- flags and prices
+    Metric {
+        name: "flag_refresh_failures_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["source"],
+        help: "Looks for changed flags that failed. Source: store (those of other nodes), \
+               file. While they do, flags may be old.",
+    },
+    Metric {
+        name: "flags_expired",
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &[],
+        help: "Flags that are overdue to be taken out.",
+    },
+    Metric {
+        name: "pricing_fallbacks_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["engine", "reason"],
+        help: "Orders that an engine did not price. Reason: panic, late, no_room (too many at \
+               work). The other engine priced them, if it could.",
+    },
+    Metric {
+        name: "pricing_shadow_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["outcome"],
+        help: "Orders priced by both engines. Outcome: same, different (see \
+               GET /v1/pricing/mismatches), broken (the other engine gave nothing).",
+    },
+    Metric {
+        name: "pricing_shadow_dropped_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["reason"],
+        help: "Orders that were not compared. Reason: full (too many waited), late (waited too \
+               long), store (their mismatches could not be kept).",
+    },
     // --- orders
     Metric {
         name: "orders_total",
         kind: Kind::Counter,
         unit: Unit::Count,
         labels: &["outcome"],
-        help: "Orders by what became of them. Outcome: confirmed, declined, out_of_stock; pending \
-               (told accepted at the request of its client; it is counted again when it settles).",
+        help: "Orders by what became of them. Outcome: confirmed, declined, out_of_stock, \
+               coupon_used_up; pending (told accepted at the request of its client; it is counted again when it settles).",
     },
     Metric {
         name: "batch_splits_total",

@@ -33,13 +33,25 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("broker", &["actors", "domain", "faults", "store", "topology"]),
     ("catalog", &["actors", "domain", "pricing", "store", "topology"]),
     ("customers", &["actors", "domain", "store", "topology"]),
+    ("flags", &["actors", "domain", "store", "topology"]),
     ("inventory", &["actors", "domain", "faults", "store", "topology"]),
     // Who pays is the user service's to say; what leaves the process goes through the guards.
     ("payments", &["actors", "customers", "domain", "faults", "resilience", "store", "topology"]),
-    // An order needs a price, goods and money.
+    // An order needs a price, goods and money; which engine works its price out is a flag's to say.
     (
         "orders",
-        &["actors", "catalog", "domain", "faults", "inventory", "payments", "store", "topology"],
+        &[
+            "actors",
+            "catalog",
+            "domain",
+            "faults",
+            "flags",
+            "inventory",
+            "payments",
+            "pricing",
+            "store",
+            "topology",
+        ],
     ),
     // Consumers of the log. What is on sale is told to recommendations by a function that
     // `orderly` gives it, so it does not name the catalogue.
@@ -54,6 +66,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "catalog",
             "customers",
             "domain",
+            "flags",
             "inventory",
             "orders",
             "payments",

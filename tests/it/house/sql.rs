@@ -10,6 +10,10 @@ const OWNERS: &[(&str, &str)] = &[
     ("lease", "store"),
     ("consumer_position", "broker"),
     ("parked_event", "broker"),
+    ("coupon_count", "catalog"),
+    ("coupon_use", "catalog"),
+    ("flag", "flags"),
+    ("flag_change", "flags"),
     ("list_price", "catalog"),
     ("price_rule", "catalog"),
     ("product", "catalog"),
@@ -30,6 +34,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("payment_operation", "payments"),
     ("provider_event", "payments"),
     ("orders", "orders"),
+    ("pricing_mismatch", "orders"),
     ("shipment", "shipping"),
 ];
 

@@ -171,10 +171,15 @@ impl PageRequest {
 }
 
 impl<T> Page<T> {
+    /// The page as `tell` tells its rows.
+    pub(crate) fn told<'a, U>(&'a self, tell: impl FnMut(&'a T) -> U) -> Page<U> {
+        let data = self.data.iter().map(tell).collect();
+        Page { data, has_more: self.has_more, next_cursor: self.next_cursor.clone() }
+    }
+
     /// The page as it is told.
     pub(crate) fn view<'a, U: From<&'a T>>(&'a self) -> Page<U> {
-        let data = self.data.iter().map(U::from).collect();
-        Page { data, has_more: self.has_more, next_cursor: self.next_cursor.clone() }
+        self.told(U::from)
     }
 }
 

@@ -24,6 +24,12 @@ struct OutOfStock<'a> {
 }
 
 #[derive(Serialize)]
+struct CouponsUsedUp<'a> {
+    order_id: OrderId,
+    coupons: &'a [String],
+}
+
+#[derive(Serialize)]
 struct Declined<'a> {
     order_id: OrderId,
     decline_code: &'a str,
@@ -58,6 +64,12 @@ pub fn render_order_answer(order: &Order, outcome: &Outcome<'_>, trace_id: &str)
             let details = OutOfStock { order_id: order.id, shortages };
             let body = ProblemBody::new(Code::OutOfStock, message, details, trace_id);
             refused(Code::OutOfStock, body.json())
+        }
+        Outcome::CouponsUsedUp(coupons) => {
+            let message = "A coupon of this order is used up. Nothing was charged.";
+            let details = CouponsUsedUp { order_id: order.id, coupons };
+            let body = ProblemBody::new(Code::CouponUsedUp, message, details, trace_id);
+            refused(Code::CouponUsedUp, body.json())
         }
         Outcome::Declined { code } => {
             let message = "The payment was declined. The goods are free again.";

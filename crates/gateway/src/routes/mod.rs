@@ -5,14 +5,17 @@ mod addresses;
 pub(crate) mod answers;
 mod audit;
 mod categories;
+mod coupons;
 mod customers;
 mod dead_letters;
 pub(crate) mod debug;
 mod fallback;
+mod flags;
 mod keys;
 mod life;
 pub(crate) mod life_answers;
 mod life_body;
+mod mismatches;
 mod order_batch;
 mod order_body;
 mod orders;
@@ -22,11 +25,13 @@ mod price_rules;
 pub(crate) mod probes;
 mod product_export;
 mod products;
+mod promotions;
 mod recommendations;
 pub(crate) mod shapes;
 mod stock;
 mod stock_locations;
 mod stock_movements;
+mod tax_tables;
 mod timeline;
 mod tokens;
 mod topology;
@@ -40,6 +45,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 /// Puts every documented route of the public listener into `config`.
 pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
+    prices(config);
     config
         .service(orders::place_order)
         .service(orders::list_orders)
@@ -55,15 +61,6 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(products::get_product)
         .service(products::list_products)
         .service(products::put_products)
-        .service(product_export::export_products)
-        .service(categories::put_category)
-        .service(categories::get_category)
-        .service(categories::list_categories)
-        .service(price_lists::put_price_list)
-        .service(price_lists::get_price_list)
-        .service(price_lists::list_price_lists)
-        .service(price_lists::put_prices)
-        .service(price_lists::list_prices)
         .service(recommendations::recommend)
         .service(recommendations::recommend_to_customer)
         .service(stock::get_stock)
@@ -103,4 +100,32 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(topology::get_topology)
         .service(probes::livez)
         .service(probes::readyz);
+}
+
+/// What is sold, for how much, and what decides about it.
+fn prices(config: &mut ServiceConfig<'_>) {
+    config
+        .service(product_export::export_products)
+        .service(categories::put_category)
+        .service(categories::get_category)
+        .service(categories::list_categories)
+        .service(price_lists::put_price_list)
+        .service(price_lists::get_price_list)
+        .service(price_lists::list_price_lists)
+        .service(price_lists::put_prices)
+        .service(price_lists::list_prices)
+        .service(promotions::put_promotion)
+        .service(promotions::get_promotion)
+        .service(promotions::list_promotions)
+        .service(coupons::put_coupon)
+        .service(coupons::get_coupon)
+        .service(coupons::list_coupons)
+        .service(tax_tables::put_tax_table)
+        .service(tax_tables::get_tax_table)
+        .service(tax_tables::list_tax_tables)
+        .service(mismatches::list_mismatches)
+        .service(flags::put_flag)
+        .service(flags::get_flag)
+        .service(flags::list_flags)
+        .service(flags::list_flag_changes);
 }

@@ -48,6 +48,11 @@ pub(crate) struct OrderBody {
     /// The client's own data, up to 16 KiB.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
+    /// Codes of coupons, up to 10, each once.
+    coupons: Option<Vec<String>>,
+    /// Whose taxes the order bears: the id of a tax table. None by default.
+    #[schema(examples("US-NYC"))]
+    jurisdiction: Option<String>,
     /// Only in a stream, where each order has its own key.
     #[schema(ignore)]
     idempotency_key: Option<String>,
@@ -107,6 +112,11 @@ struct Canonical<'a> {
     payment_method: Option<&'a str>,
     capture: Capture,
     metadata: &'a Map<String, Value>,
+    // Left out where there is none, so that requests from before they existed are still the same.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    coupons: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jurisdiction: Option<&'a str>,
 }
 
 /// The fingerprint of an order. An order in a stream and the same order by itself are one request.
@@ -122,6 +132,8 @@ pub(crate) fn order_fingerprint(request: &OrderRequest) -> Fingerprint {
         payment_method: request.payment_method.as_deref(),
         capture: request.capture,
         metadata: &request.metadata,
+        coupons: &request.coupons,
+        jurisdiction: request.jurisdiction.as_deref(),
     };
     fingerprint("POST", "/v1/orders", &canonical)
 }
@@ -175,6 +187,11 @@ impl OrderBody {
         if !metadata.is_empty() && metadata_bytes(&metadata) > METADATA_BYTES_MAX {
             faults.add("/metadata", "has at most 16 KiB of JSON");
         }
+        let coupons = self.coupons.unwrap_or_default();
+        check_coupons(&coupons, &mut faults);
+        if self.jurisdiction.as_ref().is_some_and(|id| !pricing::check_id(id)) {
+            faults.add("/jurisdiction", NO_ID);
+        }
         faults.finish()?;
         let (Some(currency), Some(lines), Some(capture)) = (currency, lines, capture) else {
             // Whatever is missing was noted above.
@@ -188,7 +205,29 @@ impl OrderBody {
             payment_method: payment.method,
             capture,
             metadata,
+            coupons,
+            jurisdiction: self.jurisdiction,
         })
+    }
+}
+
+/// Most coupons of an order.
+pub(crate) const COUPONS_MAX: usize = 10;
+
+const NO_ID: &str = "must be 1 to 200 bytes of printable text without outer spaces";
+
+fn check_coupons(coupons: &[String], faults: &mut Faults) {
+    if coupons.len() > COUPONS_MAX {
+        faults.add("/coupons", format!("has at most {COUPONS_MAX} entries"));
+        return;
+    }
+    for (index, code) in coupons.iter().enumerate() {
+        let place = || format!("/coupons/{index}");
+        if !pricing::check_id(code) {
+            faults.add(place(), NO_ID);
+        } else if coupons.iter().take(index).any(|earlier| earlier == code) {
+            faults.add(place(), "stands more than once");
+        }
     }
 }
 

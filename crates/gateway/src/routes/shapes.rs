@@ -83,6 +83,7 @@ const UNITS: Shape = Whole(1, AMOUNT_MAX_MINOR);
 const SKU: Shape = Text(1, Sku::LENGTH_MAX, TRIMMED);
 const LOCATION: Shape = Text(1, inventory::LocationName::LENGTH_MAX, TRIMMED);
 const REASON: Shape = Text(1, life_body::REASON_LENGTH_MAX, PRINTABLE);
+const RULE_ID: Shape = Text(1, pricing::ID_LENGTH_MAX, TRIMMED);
 const METHOD_NAME: Shape = Text(1, METHOD_LENGTH_MAX, METHOD);
 const FILTER: Shape = Text(0, VALUE_BYTES_MAX, PRINTABLE);
 
@@ -136,6 +137,8 @@ const BODIES: &[Row] = &[
             ("external_ref", Text(1, order_body::EXTERNAL_REF_LENGTH_MAX, PRINTABLE)),
             ("currency", Pattern(CURRENCY)),
             ("lines", Shape::Some),
+            ("coupons", Each(0, order_body::COUPONS_MAX, &RULE_ID)),
+            ("jurisdiction", RULE_ID),
         ],
     ),
     (&["NewOrderInStream"], &[("idempotency_key", Text(1, KEY_LENGTH_MAX, KEY))]),

@@ -23,8 +23,9 @@ use actors::{BatchLimits, Home, SystemClock, SystemIds};
 use broker::{Broker, BrokerConfig, FollowConfig};
 use customers::CustomersConfig;
 use domain::Clock;
+use flags::Flags;
 use inventory::{StockCache, StockCacheConfig};
-use orders::{OrdersConfig, Parts};
+use orders::{OrdersConfig, Parts, Pricer};
 use payments::{AuthorizationExpiry, HttpProvider, ProviderConfig};
 use recommendations::{Recommendations, RecommendationsConfig};
 use resilience::{BreakerConfig, BulkheadConfig, DependencyConfig, RetryBudgetConfig, RetryPolicy};
@@ -192,11 +193,13 @@ async fn services(db: &Db) -> Services {
     let payments = payments::start(db.clone(), clock.clone(), customers.clone(), provider, &here);
     let broker = broker(db, clock.clone(), &here).await;
     let waker = broker.clone();
+    let flags = Flags::fixed(orders::FLAGS);
     let parts = Parts {
         db: db.clone(),
         clock: clock.clone(),
         ids: ids.clone(),
         catalog: catalog.clone(),
+        pricer: Pricer::new(flags.clone()),
         inventory: inventory.clone(),
         payments: payments.clone(),
         render: render_order_answer,
@@ -225,6 +228,7 @@ async fn services(db: &Db) -> Services {
         orders,
         catalog,
         customers,
+        flags,
         inventory,
         payments,
         recommendations,

@@ -1,6 +1,6 @@
 //! Orders and their timelines.
 
-use domain::{Line, Order, PaymentSummary, Timestamp};
+use domain::{Line, Order, PaymentSummary, Pricing, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use store::outbox::Logged;
@@ -44,8 +44,12 @@ pub(crate) struct OrderView<'a> {
     /// The client's own data.
     #[schema(value_type = Object)]
     metadata: &'a Map<String, Value>,
-    /// What could not be done as usual while the order was placed.
-    degraded: &'a [&'static str],
+    /// How the order was priced, if not simply by price and quantity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    pricing: Option<PricingView<'a>>,
+    /// What could not be done as usual while the order was placed: `payment`, `pricing`.
+    degraded: Vec<&'static str>,
     /// When it was placed.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -66,11 +70,46 @@ pub(crate) struct LineView<'a> {
     unit_amount: i64,
     /// Taken off the whole line, in minor units.
     discount_amount: i64,
-    /// quantity × unit_amount − discount_amount.
+    /// Tax added to the line, in minor units; absent where there is none.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    tax_amount: i64,
+    /// quantity × unit_amount − discount_amount + tax_amount.
     amount_total: i64,
     quantity_shipped: i64,
     quantity_cancelled: i64,
     quantity_returned: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
+/// How an order was priced.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OrderPricing)]
+pub(crate) struct PricingView<'a> {
+    /// The engine that worked its price out.
+    #[schema(examples("promotional"))]
+    engine: &'a str,
+    /// Promotions that took something off, in their order.
+    promotions: &'a [String],
+    /// Coupons that it uses.
+    coupons: &'a [String],
+    /// Whose taxes it bears.
+    jurisdiction: Option<&'a str>,
+}
+
+impl<'a> From<&'a Pricing> for PricingView<'a> {
+    fn from(pricing: &'a Pricing) -> Self {
+        Self {
+            engine: &pricing.engine,
+            promotions: &pricing.promotions,
+            coupons: &pricing.coupons,
+            jurisdiction: pricing.jurisdiction.as_deref(),
+        }
+    }
 }
 
 /// What an order knows of its payment.
@@ -92,6 +131,8 @@ pub(crate) struct PaymentSummaryView<'a> {
 impl<'a> OrderView<'a> {
     pub(crate) fn new(order: &'a Order, degraded: &'a [&'static str]) -> Self {
         let amounts = &order.amounts;
+        let is_degraded = order.pricing.as_ref().is_some_and(|pricing| pricing.degraded);
+        let pricing_degraded = is_degraded.then_some("pricing");
         Self {
             id: order.id.0,
             external_ref: order.external_ref.as_deref(),
@@ -108,7 +149,8 @@ impl<'a> OrderView<'a> {
             lines: order.lines.iter().map(LineView::from).collect(),
             payment: PaymentSummaryView::from(&order.payment),
             metadata: &order.metadata,
-            degraded,
+            pricing: order.pricing.as_deref().map(PricingView::from),
+            degraded: degraded.iter().copied().chain(pricing_degraded).collect(),
             created_at: order.created_at,
             updated_at: order.updated_at,
             version: order.version,
@@ -129,6 +171,7 @@ impl<'a> From<&'a Line> for LineView<'a> {
             quantity: line.quantity,
             unit_amount: line.unit_amount,
             discount_amount: line.discount_amount,
+            tax_amount: line.tax_amount,
             amount_total: line.amount_total,
             quantity_shipped: line.quantity_shipped,
             quantity_cancelled: line.quantity_cancelled,
