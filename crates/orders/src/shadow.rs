@@ -24,6 +24,7 @@ pub(crate) struct Compare {
     pub(crate) total: i128,
     pub(crate) trace_id: String,
     /// Its place among those that may wait, until it is done.
+    #[expect(dead_code, reason = "it is given back when this is dropped")]
     pub(crate) place: OwnedSemaphorePermit,
 }
 
