@@ -56,6 +56,64 @@ async fn used(world: &World, code: &str) -> i64 {
     coupon["used"].as_i64().unwrap()
 }
 
+/// Flags: checked, told, and each change kept.
+async fn choose_promotional(world: &World) {
+    let wrong = flag(&json!({"new": "newest"}), "new", &Value::Null);
+    let wrong = world.api.put("/v1/flags/pricing.engine", &wrong).await;
+    assert!(points_at(&wrong.problem(422, "VALIDATION_FAILED"), "/variants/new"));
+    let for_usd = engine(&json!({"if": [{"==": [{"var": "currency"}, "USD"]}, "promotional"]}));
+    let set = put(&world.api, "/v1/flags/pricing.engine", &for_usd).await;
+    assert_eq!((&set["owner"], &set["is_expired"]), (&json!("checkout"), &json!(false)));
+    let all = world.api.get("/v1/flags").await.expect(200);
+    let keys: Vec<&Value> = all["data"].as_array().unwrap().iter().map(|f| &f["key"]).collect();
+    assert_eq!(keys, ["pricing.engine", "pricing.shadow"]);
+    let changes = world.api.get("/v1/flags/pricing.engine/changes").await.expect(200);
+    let change = &changes["data"][0];
+    assert_eq!((&change["actor"], &change["from"]), (&json!("key:admin"), &Value::Null));
+    assert_eq!(change["to"]["targeting"], for_usd["targeting"]);
+}
+
+/// Four more may use the coupon, however many want to.
+async fn race(world: &World, with_coupon: &Value) {
+    let race = (0..20).map(|number| {
+        let (api, body) = (&world.api, with_coupon);
+        async move { api.place(&format!("race-{number}"), body).await }
+    });
+    let replies: Vec<Reply> = join_all(race).await;
+    let won = replies.iter().filter(|reply| reply.status == 201).count();
+    let lost: Vec<&Reply> = replies.iter().filter(|reply| reply.status != 201).collect();
+    assert_eq!((won, lost.len(), used(world, "TEN").await), (4, 16, 5));
+    for reply in &lost {
+        let problem = reply.problem(409, "COUPON_USED_UP");
+        assert_eq!(problem["details"]["coupons"], json!(["TEN"]));
+        let id = problem["details"]["order_id"].as_str().unwrap();
+        assert_eq!(world.order(id).await["status"], "rejected");
+    }
+    let lost_key = replies.iter().position(|reply| reply.status == 409).unwrap();
+    let again = world.api.place(&format!("race-{lost_key}"), with_coupon).await;
+    assert_eq!((again.status, again.is_replay()), (409, true));
+}
+
+/// Tax goes back with the units.
+async fn return_with_tax(world: &World, basket: &Value) {
+    let full = world
+        .api
+        .place("returned", &{
+            let mut order = basket.clone();
+            order["jurisdiction"] = json!("US-NYC");
+            order
+        })
+        .await
+        .expect(201);
+    let path = format!("/v1/orders/{}", full["id"].as_str().unwrap());
+    send(world.api.keyed(&format!("{path}/shipments"), "s", &json!({}))).await.expect(201);
+    let back = json!({"lines": [], "restock": true});
+    send(world.api.keyed(&format!("{path}/returns"), "r", &back)).await.expect(201);
+    let returned = world.api.get(&path).await.expect(200);
+    assert_eq!(returned["amount_refunded"], full["amount_total"]);
+    assert!(returned["amount_tax"].as_i64().unwrap() > 0);
+}
+
 on_both! {
     async fn the_flag_chooses_the_engine_and_coupons_hold_in_a_race(world in World) {
         world.stocked("TEA", 250, 1_000).await;
@@ -72,20 +130,7 @@ on_both! {
         let refused = world.api.place("early", &with_coupon).await;
         assert!(points_at(&refused.problem(422, "VALIDATION_FAILED"), "/coupons/0"));
 
-        // Flags: checked, told, and each change kept.
-        let wrong = flag(&json!({"new": "newest"}), "new", &Value::Null);
-        let wrong = world.api.put("/v1/flags/pricing.engine", &wrong).await;
-        assert!(points_at(&wrong.problem(422, "VALIDATION_FAILED"), "/variants/new"));
-        let for_usd = engine(&json!({"if": [{"==": [{"var": "currency"}, "USD"]}, "promotional"]}));
-        let set = put(&world.api, "/v1/flags/pricing.engine", &for_usd).await;
-        assert_eq!((&set["owner"], &set["is_expired"]), (&json!("checkout"), &json!(false)));
-        let all = world.api.get("/v1/flags").await.expect(200);
-        let keys: Vec<&Value> = all["data"].as_array().unwrap().iter().map(|f| &f["key"]).collect();
-        assert_eq!(keys, ["pricing.engine", "pricing.shadow"]);
-        let changes = world.api.get("/v1/flags/pricing.engine/changes").await.expect(200);
-        let change = &changes["data"][0];
-        assert_eq!((&change["actor"], &change["from"]), (&json!("key:admin"), &Value::Null));
-        assert_eq!(change["to"]["targeting"], for_usd["targeting"]);
+        choose_promotional(&world).await;
 
         // 2 tea at 200, 3 pots for 2 at 1,000; 10 % of 2,400; 8.875 % of 2,160 is 191.7.
         let unknown = {
@@ -106,24 +151,7 @@ on_both! {
         let id = first["id"].as_str().unwrap();
         assert_eq!(world.order(id).await["pricing"], first["pricing"]);
 
-        // Four more may use the coupon, however many want to.
-        let race = (0..20).map(|number| {
-            let (api, body) = (&world.api, &with_coupon);
-            async move { api.place(&format!("race-{number}"), body).await }
-        });
-        let replies: Vec<Reply> = join_all(race).await;
-        let won = replies.iter().filter(|reply| reply.status == 201).count();
-        let lost: Vec<&Reply> = replies.iter().filter(|reply| reply.status != 201).collect();
-        assert_eq!((won, lost.len(), used(&world, "TEN").await), (4, 16, 5));
-        for reply in &lost {
-            let problem = reply.problem(409, "COUPON_USED_UP");
-            assert_eq!(problem["details"]["coupons"], json!(["TEN"]));
-            let id = problem["details"]["order_id"].as_str().unwrap();
-            assert_eq!(world.order(id).await["status"], "rejected");
-        }
-        let lost_key = replies.iter().position(|reply| reply.status == 409).unwrap();
-        let again = world.api.place(&format!("race-{lost_key}"), &with_coupon).await;
-        assert_eq!((again.status, again.is_replay()), (409, true));
+        race(&world, &with_coupon).await;
 
         // Whoever cancels, or does not pay, gives the coupon back.
         let cancel = world.api.keyed(&format!("/v1/orders/{id}/cancel"), "c", &json!({"reason": "x"}));
@@ -139,19 +167,7 @@ on_both! {
         assert_eq!(used(&world, "TEN").await, 4);
         world.api.place("next", &with_coupon).await.expect(201);
         assert_eq!(used(&world, "TEN").await, 5);
-        // Tax goes back with the units, and the books agree.
-        let full = world.api.place("returned", &{
-            let mut order = basket.clone();
-            order["jurisdiction"] = json!("US-NYC");
-            order
-        }).await.expect(201);
-        let path = format!("/v1/orders/{}", full["id"].as_str().unwrap());
-        send(world.api.keyed(&format!("{path}/shipments"), "s", &json!({}))).await.expect(201);
-        let back = json!({"lines": [], "restock": true});
-        send(world.api.keyed(&format!("{path}/returns"), "r", &back)).await.expect(201);
-        let returned = world.api.get(&path).await.expect(200);
-        assert_eq!(returned["amount_refunded"], full["amount_total"]);
-        assert!(returned["amount_tax"].as_i64().unwrap() > 0);
+        return_with_tax(&world, &basket).await;
         world.assert_balanced().await;
     }
 }
@@ -206,6 +222,49 @@ async fn measured(world: &World, name: &str) -> f64 {
     lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }
 
+fn largest_category(data: &Dataset) -> &str {
+    let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
+    for product in &data.products {
+        *sizes.entry(&product.category).or_default() += 1;
+    }
+    sizes.into_iter().max_by_key(|(_, size)| *size).unwrap().0
+}
+
+/// The orders of the sample as lines of a stream, without prices; and for each what it costs by the
+/// catalogue, and with a tenth off the products of `category`, a half rounded up.
+fn baskets(data: &Dataset, category: &str) -> (Vec<String>, BTreeMap<String, (i64, i64)>) {
+    let products: BTreeMap<&str, (i64, &str)> = data
+        .products
+        .iter()
+        .map(|product| (product.sku.as_str(), (product.unit_amount, product.category.as_str())))
+        .collect();
+    let (mut lines, mut expected) = (Vec::new(), BTreeMap::new());
+    for order in data.orders().unwrap() {
+        let order = order.unwrap();
+        let (mut gross, mut marked) = (0, 0);
+        for line in &order.lines {
+            let (price, of) = products[line.sku.as_str()];
+            let worth = i64::try_from(line.quantity).unwrap() * price;
+            gross += worth;
+            marked += if of == category { worth } else { 0 };
+        }
+        let off = (marked + 5) / 10;
+        expected.insert(order.order_ref.clone(), (gross, gross - off));
+        let units: Vec<Value> = order
+            .lines
+            .iter()
+            .map(|line| json!({"sku": line.sku, "quantity": line.quantity}))
+            .collect();
+        lines.push(
+            json!({"idempotency_key": order.order_ref, "external_ref": order.order_ref,
+            "currency": order.currency, "lines": units,
+            "payment": {"method": "pm_card_visa"}})
+            .to_string(),
+        );
+    }
+    (lines, expected)
+}
+
 on_both! {
     async fn a_replay_priced_by_the_catalogue_is_compared_exactly(world in World) {
         let data = Dataset::open(
@@ -214,44 +273,15 @@ on_both! {
             &sample("orders.ndjson.gz"),
         ).unwrap();
         stock_the_sample(&world, &data).await;
-        // A tenth off the largest category, rounded half up: of which many baskets have nothing.
-        let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
-        for product in &data.products {
-            *sizes.entry(&product.category).or_default() += 1;
-        }
-        let (category, _) = sizes.into_iter().max_by_key(|(_, size)| *size).unwrap();
+        // A tenth off the largest category: of which many baskets have nothing.
+        let category = largest_category(&data);
         let promotion = json!({"name": "10 %", "target": {"categories": [category]},
             "benefit": {"kind": "percentage", "rate_ppm": 100_000}});
         put(&world.api, "/v1/promotions/ten", &promotion).await;
         let shadow = flag(&json!({"on": true, "off": false}), "on", &Value::Null);
         put(&world.api, "/v1/flags/pricing.shadow", &shadow).await;
 
-        let products: BTreeMap<&str, (i64, &str)> = data
-            .products
-            .iter()
-            .map(|product| (product.sku.as_str(), (product.unit_amount, product.category.as_str())))
-            .collect();
-        let (mut lines, mut expected) = (Vec::new(), BTreeMap::new());
-        for order in data.orders().unwrap() {
-            let order = order.unwrap();
-            let (mut gross, mut marked) = (0, 0);
-            for line in &order.lines {
-                let (price, of) = products[line.sku.as_str()];
-                let worth = i64::try_from(line.quantity).unwrap() * price;
-                gross += worth;
-                marked += if of == category { worth } else { 0 };
-            }
-            let off = (marked + 5) / 10;
-            expected.insert(order.order_ref.clone(), (gross, gross - off));
-            let units: Vec<Value> = order
-                .lines
-                .iter()
-                .map(|line| json!({"sku": line.sku, "quantity": line.quantity}))
-                .collect();
-            lines.push(json!({"idempotency_key": order.order_ref, "external_ref": order.order_ref,
-                "currency": order.currency, "lines": units,
-                "payment": {"method": "pm_card_visa"}}).to_string());
-        }
+        let (lines, expected) = baskets(&data, category);
         let outcomes = world.api.stream("/v1/orders:batch", None, &lines).await;
         let mut ids = BTreeMap::new();
         let mut total = 0;
