@@ -207,7 +207,7 @@ const REST: &[Metric] = &[
         unit: Unit::Count,
         labels: &["engine", "reason"],
         help: "Orders that an engine did not price. Reason: panic, late, no_room (too many at \
-               work). The other engine priced them, if it could.",
+               work). The other engine priced them.",
     },
     Metric {
         name: "pricing_shadow_total",
