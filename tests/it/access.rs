@@ -72,7 +72,7 @@ impl Ids {
             "orders" => &self.order,
             "payments" => &self.payment,
             "customers" => &self.customer,
-            "accounts" | "api-keys" => ABSENT,
+            "accounts" | "api-keys" | "categories" | "price-lists" => ABSENT,
             _ if !route.contains("{id}") => "",
             _ => panic!("whose is the id of {route}?"),
         };
