@@ -93,7 +93,7 @@ on_both! {
         for (begun, before) in [(false, 0), (false, 0), (true, 500)] {
             if begun {
                 let (_, report) = import(&world, "stock", &file, &[]).await;
-                let note_of = json!({"run_id": report["run_id"], "kind": "stock", "target": report["target"],
+                let note_of = json!({"run_id": report["run_id"], "kind": "stock", "target": format!("{}/v1/stock:batch", report["target"].as_str().unwrap()),
                     "rows": 500, "accepted": 500, "refused": 0, "bad_bytes": 0});
                 std::fs::write(&note, note_of.to_string()).unwrap();
             }
@@ -113,6 +113,26 @@ on_both! {
             assert_eq!(counts(&done), (602, 601, 1));
             assert_eq!(shelf().await, ([41, 2, 599 % 7 + 1], json!(true)));
         }
+    }
+
+    async fn prices_are_put_on_a_list(world in World) {
+        world.product("TEA", 250).await;
+        let list = json!({"name": "Spring", "currency": "USD"});
+        world.api.put("/v1/price-lists/spring", &list).await.expect(200);
+        let prices = write(&world, "prices.csv", "sku,unit_amount,off\nTEA,199,\nCUP,300,\nPOT,,\n");
+        for _ in 0..2 {
+            let done = import(&world, "prices", &prices, &["--list", "spring"]).await;
+            assert_eq!(counts(&done), (3, 2, 1));
+            assert_eq!(lines_and_reasons(&done.1["bad_rows"])[0].0, 4);
+        }
+        let prices = write(&world, "prices.csv", "sku,off\nCUP,true\n");
+        assert_eq!(counts(&import(&world, "prices", &prices, &["--list", "spring"]).await), (1, 1, 0));
+        let listed = world.api.get("/v1/price-lists/spring/prices").await.expect(200);
+        let listed: Vec<&Value> = listed["data"].as_array().unwrap().iter().map(|row| &row["sku"]).collect();
+        assert_eq!(listed, [&json!("TEA")]);
+        let nowhere = import(&world, "prices", &prices, &["--list", "autumn"]).await;
+        assert_eq!(counts(&nowhere), (1, 0, 1));
+        assert_eq!(nowhere.1["bad_rows"][0]["code"], "NOT_FOUND");
     }
 
     async fn an_import_that_cannot_be_made_says_why(world in World) {

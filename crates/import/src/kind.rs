@@ -1,5 +1,6 @@
 //! What can be imported, and what stands in its columns. Pure.
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -13,6 +14,8 @@ pub enum Kind {
     Stock,
     /// Customers, made unless their reference is known.
     Customers,
+    /// Prices of a price list, put on it or taken off.
+    Prices,
 }
 
 /// How a cell is read.
@@ -65,6 +68,9 @@ const CUSTOMERS: &[Column] = &[
     may("default_payment_method", Form::Text),
 ];
 
+const PRICES: &[Column] =
+    &[must("sku", "sku", Form::Text), may("unit_amount", Form::Whole), may("off", Form::Truth)];
+
 /// Why the columns of a file are not those of a kind.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderFault {
@@ -86,7 +92,7 @@ pub(crate) struct Header {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Products, Self::Stock, Self::Customers];
+    pub const ALL: [Self; 4] = [Self::Products, Self::Stock, Self::Customers, Self::Prices];
 
     /// As it is named at the command line and in keys.
     #[must_use]
@@ -95,16 +101,23 @@ impl Kind {
             Self::Products => "products",
             Self::Stock => "stock",
             Self::Customers => "customers",
+            Self::Prices => "prices",
         }
     }
 
-    /// The route that takes rows of it.
-    pub(crate) const fn path(self) -> &'static str {
-        match self {
-            Self::Products => "/v1/products:batch",
-            Self::Stock => "/v1/stock:batch",
-            Self::Customers => "/v1/customers:batch",
-        }
+    /// The route that takes rows of it; `list` names the price list, and prices alone have one.
+    pub(crate) fn path(self, list: Option<&str>) -> anyhow::Result<String> {
+        Ok(match (self, list) {
+            (Self::Products, None) => "/v1/products:batch".to_owned(),
+            (Self::Stock, None) => "/v1/stock:batch".to_owned(),
+            (Self::Customers, None) => "/v1/customers:batch".to_owned(),
+            (Self::Prices, Some(list)) => {
+                let list = utf8_percent_encode(list, NON_ALPHANUMERIC);
+                format!("/v1/price-lists/{list}/prices:batch")
+            }
+            (Self::Prices, None) => anyhow::bail!("prices stand on a list: name it with --list"),
+            (_, Some(_)) => anyhow::bail!("only prices stand on a list: leave --list away"),
+        })
     }
 
     const fn columns(self) -> &'static [Column] {
@@ -112,6 +125,7 @@ impl Kind {
             Self::Products => PRODUCTS,
             Self::Stock => STOCK,
             Self::Customers => CUSTOMERS,
+            Self::Prices => PRICES,
         }
     }
 
@@ -237,6 +251,17 @@ mod tests {
             (vec!["7", "x", "199", "Tea", "USD"], "5 cells under 6 columns"),
         ] {
             assert_eq!(row(&header, &cells), Err(reason.to_owned()));
+        }
+    }
+
+    #[test]
+    fn prices_alone_stand_on_a_list() {
+        let path = |kind: Kind, list| kind.path(list).ok();
+        let spring = "/v1/price-lists/spring%202027%2Fa/prices:batch".to_owned();
+        assert_eq!(path(Kind::Prices, Some("spring 2027/a")), Some(spring));
+        assert_eq!(path(Kind::Stock, None).as_deref(), Some("/v1/stock:batch"));
+        for (kind, list) in [(Kind::Prices, None), (Kind::Stock, Some("spring"))] {
+            assert_eq!(path(kind, list), None);
         }
     }
 

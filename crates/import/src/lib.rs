@@ -1,10 +1,10 @@
-//! Puts the rows of a file on a running server: products, stock, customers.
+//! Puts the rows of a file on a running server: products, stock, customers, prices.
 //!
 //! The rows go through the server's routes for streams, in parts of [`PART_ROWS`]. A row that is
 //! refused, here or there, harms no other: it is written into a file of its own, with its line and
 //! the reason. How far the import has come is kept beside the file, so one that was broken off goes
-//! on where it stopped. A part that was sent and not noted is sent again: products and customers are
-//! recognised by their names, adjustments of stock by idempotency keys made of the run id and the
+//! on where it stopped. A part that was sent and not noted is sent again: products, prices and
+//! customers are recognised by their names, adjustments of stock by idempotency keys made of the run id and the
 //! place of the row in the file. So whatever happens, a row takes effect once.
 //!
 //! The pure parts are the columns (`kind`) and the reading of answers (`answer`).
@@ -44,6 +44,8 @@ const RUN_ID_MAX: usize = 100;
 pub struct ImportOptions {
     /// What the rows are.
     pub kind: Kind,
+    /// Of prices: the price list, which exists.
+    pub list: Option<String>,
     /// The file.
     pub file: PathBuf,
     /// How its rows are written; `None`: what its name says.
@@ -104,13 +106,14 @@ pub async fn run(options: ImportOptions) -> anyhow::Result<ImportReport> {
     let look = rows::look_over(&options.file)?;
     let run_id = options.run_id.clone().unwrap_or_else(|| format!("import-{}", look.digest));
     check_run_id(&run_id)?;
+    let path = options.kind.path(options.list.as_deref())?;
     let mut reader = Reader::open(options.kind, &options.file, options.format)?;
     let api = Api::new(&options.target, &options.api_key, 1)?;
     let beside = |given: &Option<PathBuf>, end: &str| {
         given.clone().unwrap_or_else(|| beside(&options.file, end))
     };
     let note = beside(&options.note, ".import.json");
-    let fresh = Note::new(&run_id, options.kind, &options.target);
+    let fresh = Note::new(&run_id, options.kind, &format!("{}{path}", options.target));
     let mut done = Note::read(&note)?.filter(|kept| kept.is_of(&fresh)).unwrap_or(fresh);
     let mut bad = BadRows::open(beside(&options.bad_rows, ".rejected.ndjson"), done.bad_bytes)?;
 
@@ -124,7 +127,7 @@ pub async fn run(options: ImportOptions) -> anyhow::Result<ImportReport> {
             break;
         }
         let key = format!("{run_id}/{}/{}", options.kind.as_str(), done.rows);
-        let outcomes = send(&api, options.kind, &part, &key).await?;
+        let outcomes = send(&api, &path, &part, &key).await?;
         for (row, outcome) in part.iter().zip(outcomes) {
             match outcome {
                 Outcome::Accepted => done.accepted += 1,
@@ -180,7 +183,7 @@ fn beside(file: &Path, end: &str) -> PathBuf {
 /// Sends a part until each of its rows is accepted or refused. Rows that are bad before they are
 /// sent, and those that have their answer, leave an empty line: so a row keeps its number in the
 /// part, which its idempotency key is made of.
-async fn send(api: &Api, kind: Kind, part: &[Row], key: &str) -> anyhow::Result<Vec<Outcome>> {
+async fn send(api: &Api, path: &str, part: &[Row], key: &str) -> anyhow::Result<Vec<Outcome>> {
     let mut outcomes: Vec<Option<Outcome>> = part
         .iter()
         .map(|row| row.body.as_ref().err().map(|reason| Outcome::refused_here(reason)))
@@ -195,16 +198,12 @@ async fn send(api: &Api, kind: Kind, part: &[Row], key: &str) -> anyhow::Result<
             wait *= 2;
         }
         let body = lines(part, &outcomes);
-        let call = Call {
-            path: kind.path(),
-            body: Some(Body::Ndjson(&body)),
-            key: Some(key),
-            ..Call::default()
-        };
+        let call =
+            Call { path, body: Some(Body::Ndjson(&body)), key: Some(key), ..Call::default() };
         let answer = api.call(call).await.with_context(|| "the server cannot be reached")?;
         if !(200..300).contains(&answer.status) {
             let what = answer::told(&answer.body);
-            anyhow::bail!("{} answered {}: {what}", kind.path(), answer.status);
+            anyhow::bail!("{} answered {}: {what}", path, answer.status);
         }
         for (number, outcome) in answer::outcomes(&answer.body)? {
             let place = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));

@@ -38,7 +38,7 @@ enum Command {
     Bank(bank_command::BankArgs),
     /// Bring the database's schema up to date and exit.
     Migrate(StoreArgs),
-    /// Put products, stock or customers of a file on a server.
+    /// Put products, stock, customers or prices of a file on a server.
     Import(import_command::ImportArgs),
     /// Replay a file of orders against a server and compare its books with the file.
     Replay(replay_command::ReplayArgs),

@@ -16,6 +16,9 @@ enum KindName {
     Stock,
     /// external_ref, name; email, default_payment_method.
     Customers,
+    /// sku; unit_amount (minor units of the list's currency), off (true takes the price off). With
+    /// --list.
+    Prices,
 }
 
 /// How the rows are written.
@@ -35,6 +38,9 @@ pub(crate) struct ImportArgs {
     kind: KindName,
     /// The file.
     file: PathBuf,
+    /// Of prices: the price list, which exists.
+    #[arg(long)]
+    list: Option<String>,
     /// How its rows are written [default: what the file's name ends in].
     #[arg(long, value_enum)]
     format: Option<FormatName>,
@@ -63,7 +69,9 @@ pub(crate) fn run(args: ImportArgs) -> Result<Verdict> {
             KindName::Products => Kind::Products,
             KindName::Stock => Kind::Stock,
             KindName::Customers => Kind::Customers,
+            KindName::Prices => Kind::Prices,
         },
+        list: args.list,
         file: args.file,
         format: args.format.map(|format| match format {
             FormatName::Csv => Format::Csv,
