@@ -147,6 +147,31 @@ on_both! {
         me(&world, &good).await.expect(200);
     }
 
+    async fn a_token_that_has_expired_is_no_guess(mut world in World) {
+        world.terminate().await;
+        world.set("ORDERLY_TOKEN_KEY", KEY);
+        world.restart_with("ORDERLY_FAILED_AUTH_LIMIT", "5").await;
+        let ada = person(&world, "ada").await;
+        let (header, mut claims) = parts(&ada.api.key);
+        for member in ["iat", "nbf", "exp"] {
+            claims[member] = json!(claims[member].as_i64().unwrap() - 86_400);
+        }
+        let expired = forged(&header, &claims, KEY.as_bytes());
+        for _ in 0..20 {
+            me(&world, &expired).await.problem(401, "UNAUTHENTICATED");
+        }
+        // Whoever comes with it may go on, and so may the others at that address.
+        let body = json!({"grant_type": "refresh_token", "refresh_token": ada.refresh_token});
+        world.api.with_key("").post("/v1/tokens", &body).await.expect(200);
+        // What we did not sign is a guess.
+        let guess = forged(&header, &claims, b"another key of some thirty characters");
+        for _ in 0..5 {
+            let reply = me(&world, &guess).await;
+            assert!(matches!(reply.status, 401 | 429), "{}", reply.text);
+        }
+        me(&world, &guess).await.problem(429, "RATE_LIMITED");
+    }
+
     async fn tokens_outlive_a_restart_and_not_their_key(mut world in World) {
         let ada = person(&world, "ada").await;
         world.terminate().await;

@@ -233,11 +233,29 @@ on_both! {
             let wanted = json!({"email": "x@shop.example", "password": PASSWORD, "role": role});
             hr.post("/v1/accounts", &wanted).await.problem(403, "FORBIDDEN");
         }
+        // Nor does it take a key away that may do more.
+        let keys = world.api.get("/v1/api-keys").await.expect(200);
+        let keys = keys["data"].as_array().unwrap().clone();
+        let revoker = json!({"name": "revoker", "scopes": ["api-keys:write"]});
+        let revoker = world.api.post("/v1/api-keys", &revoker).await.expect(201);
+        let revoker = world.api.with_key(revoker["secret"].as_str().unwrap());
+        for key in &keys {
+            let path = format!("/v1/api-keys/{}", key["id"].as_str().unwrap());
+            delete(&revoker, &path).await.problem(403, "FORBIDDEN");
+        }
+        world.api.get("/v1/me").await.expect(200);
         let customer = world.api.post("/v1/customers", &json!({"name": "Imported"})).await.expect(201);
         let theirs = json!({"email": "i@example.org", "password": PASSWORD, "role": "customer",
             "customer_id": customer["id"]});
-        let account = hr.post("/v1/accounts", &theirs).await.expect(201);
-        hr.post("/v1/accounts", &theirs).await.problem(409, "ACCOUNT_EXISTS");
+        // Whoever knows the password of a customer's account can do what the customer can.
+        let refused = hr.post("/v1/accounts", &theirs).await.problem(403, "FORBIDDEN");
+        assert_eq!(refused["details"]["scope"], "customers:read");
+        let key = json!({"name": "front desk", "scopes": ["accounts:*", "customers:*", "orders:read",
+            "orders:write", "payments:read"]});
+        let key = world.api.post("/v1/api-keys", &key).await.expect(201);
+        let desk = world.api.with_key(key["secret"].as_str().unwrap());
+        let account = desk.post("/v1/accounts", &theirs).await.expect(201);
+        desk.post("/v1/accounts", &theirs).await.problem(409, "ACCOUNT_EXISTS");
         let grant = sign_in(&world, "I@Example.org", PASSWORD).await.expect(200);
         let imported = world.api.with_key(grant["access_token"].as_str().unwrap());
         let me = imported.get("/v1/me").await.expect(200);
@@ -245,16 +263,17 @@ on_both! {
         assert_eq!(me["scopes"], json!([]));
         let absent = json!({"email": "n@example.org", "password": PASSWORD, "role": "customer",
             "customer_id": ABSENT});
-        let problem = hr.post("/v1/accounts", &absent).await.problem(422, "VALIDATION_FAILED");
+        let problem = desk.post("/v1/accounts", &absent).await.problem(422, "VALIDATION_FAILED");
         assert_eq!(problem["errors"][0]["pointer"], "/customer_id");
         // Nor is one deleted that may do more.
         let listed = hr.get("/v1/accounts").await.expect(200);
         assert_eq!((&listed["data"][0]["id"], &listed["data"][1]["role"]), (&account["id"], &json!("operator")));
         let path = |account: &Value| format!("/v1/accounts/{}", account["id"].as_str().unwrap());
-        delete(&hr, &path(&listed["data"][1])).await.problem(403, "FORBIDDEN");
-        assert_eq!(delete(&hr, &path(&account)).await.status, 204);
+        delete(&desk, &path(&listed["data"][1])).await.problem(403, "FORBIDDEN");
+        delete(&hr, &path(&account)).await.problem(403, "FORBIDDEN");
+        assert_eq!(delete(&desk, &path(&account)).await.status, 204);
         imported.get("/v1/me").await.problem(401, "UNAUTHENTICATED");
-        delete(&hr, &path(&account)).await.problem(404, "NOT_FOUND");
+        delete(&desk, &path(&account)).await.problem(404, "NOT_FOUND");
         let admin = staff(&world, "admin").await;
         let me = admin.get("/v1/me").await.expect(200);
         delete(&admin, &path(&me)).await.problem(403, "FORBIDDEN");

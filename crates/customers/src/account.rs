@@ -53,6 +53,18 @@ impl Role {
             Self::Admin => "*",
         })
     }
+
+    /// What somebody of the role can see and change, as scopes. Whoever makes an account knows its
+    /// password, so they must be allowed all of it; for a customer that is what is theirs.
+    #[must_use]
+    pub fn reach(self) -> Scopes {
+        match self {
+            Self::Customer => Scopes::parse(
+                "customers:read customers:write orders:read orders:write payments:read",
+            ),
+            Self::Operator | Self::Admin => self.scopes(),
+        }
+    }
 }
 
 /// An e-mail address, in the form in which addresses are compared: trimmed, in lower case.

@@ -200,13 +200,7 @@ impl Tools {
         if let Some(known) = self.memory.recall(&credential, now).await {
             return Ok(known);
         }
-        let found = match self.look(&credential).await {
-            Err(error @ StoreError::Unavailable(_)) => {
-                let proven = self.memory.recall_proven(&credential, now).await;
-                return proven.map(Some).ok_or(error);
-            }
-            found => found?,
-        };
+        let found = self.look(&credential).await?;
         let found = found.filter(|found| found.expires_at.is_none_or(|end| now < end));
         let principal = found.as_ref().map(|found| found.principal.clone());
         if let (Credential::Key(_), Some(principal)) = (credential, &principal) {

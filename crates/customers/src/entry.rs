@@ -36,6 +36,13 @@ impl Customers {
         keys::hash(shown).map(Credential::Key)
     }
 
+    /// Whether this is a token that we signed, be it good or not any more. Nobody guesses such a
+    /// thing.
+    #[must_use]
+    pub fn has_signed(&self, shown: &str) -> bool {
+        token::looks_like_one(shown) && self.mint.signed(shown).is_some()
+    }
+
     /// Who shows this key or token; `None` if it opens nothing. One that was seen within the last
     /// ten seconds costs a hash and a look into memory; another one is looked up in the database,
     /// unless it cannot be good by itself.
@@ -131,6 +138,14 @@ impl Customers {
         limit: i64,
     ) -> Result<Vec<ApiKey>, CustomersError> {
         Ok(self.edge.call(books::list(&self.db, after, limit)).await?)
+    }
+
+    /// The key of this id, also if it was revoked.
+    ///
+    /// # Errors
+    /// [`CustomersError::Store`].
+    pub async fn key(&self, id: Uuid) -> Result<Option<ApiKey>, CustomersError> {
+        Ok(self.edge.call(books::get(&self.db, id)).await?)
     }
 
     /// Revokes a key: on this node at once, on the others within ten seconds. `false` if there is

@@ -53,6 +53,7 @@ use password::Passwords;
 use std::sync::Arc;
 use store::Db;
 use token::Mint;
+use tokio::sync::Semaphore;
 use topology::Edge;
 
 #[cfg(test)]
@@ -65,6 +66,10 @@ const PAYERS_MAX: u64 = 100_000;
 /// Key look-ups that may wait. At a fraction of a millisecond each, with four at a time, the last
 /// one waits less than a request does.
 const LOOK_UPS_MAX: usize = 1024;
+
+/// Transactions of accounts and sessions at the same time. More would take connections from the
+/// orders.
+const SIGNING_IN_AT_ONCE: usize = 2;
 
 /// How the service is set up.
 #[derive(Clone)]
@@ -98,6 +103,7 @@ pub struct Customers {
     mint: Arc<Mint>,
     payers: Cache<CustomerId, (Payer, Timestamp)>,
     keys: Memory,
+    turns: Arc<Semaphore>,
     payers_known: Counter,
     payers_unknown: Counter,
     recalled: Counter,
@@ -153,6 +159,7 @@ pub async fn start(
         mint: Arc::new(Mint::new(&tokens)),
         payers: Cache::new(PAYERS_MAX),
         keys,
+        turns: Arc::new(Semaphore::new(SIGNING_IN_AT_ONCE)),
         // Held, because finding a counter by name costs more than counting.
         payers_known: counter!("cache_lookups_total", "cache" => "payers", "outcome" => "hit"),
         payers_unknown: counter!("cache_lookups_total", "cache" => "payers", "outcome" => "miss"),

@@ -9,6 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::{CustomerId, Timestamp};
 use sha2::{Digest, Sha256};
 use std::fmt;
+use store::Tx;
+use tokio::sync::SemaphorePermit;
 use uuid::Uuid;
 
 /// How long somebody may stay signed in, in seconds: thirty days, however often they come.
@@ -60,6 +62,14 @@ fn shown(text: &str) -> Option<sessions::TokenHash> {
 }
 
 impl Customers {
+    /// Begins a transaction of accounts and sessions, in turn: however many sign in and go on, they
+    /// take only a few of the connections that the orders need.
+    async fn begin_in_turn(&self) -> Result<(Tx, Option<SemaphorePermit<'_>>), CustomersError> {
+        // Nobody closes the semaphore.
+        let turn = self.turns.acquire().await.ok();
+        Ok((self.db.begin().await?, turn))
+    }
+
     fn fresh_token(&self) -> Fresh {
         let text = format!("{MARK}{}", URL_SAFE_NO_PAD.encode((self.random)()));
         Fresh { hash: hash(&text), text }
@@ -85,7 +95,7 @@ impl Customers {
             customer_id: Some(id),
             created_at: now,
         };
-        let mut tx = self.db.begin().await?;
+        let (mut tx, _turn) = self.begin_in_turn().await?;
         let customer = books::insert(&mut tx, id, new, now).await?;
         if !accounts::insert(&mut tx, &account, &password_hash).await? {
             return Err(CustomersError::AccountExists);
@@ -104,7 +114,7 @@ impl Customers {
         let password_hash = self.passwords.hash(password).await?;
         let created_at = self.clock.now();
         let account = Account { id: self.ids.uuid(), email, role, customer_id, created_at };
-        let mut tx = self.db.begin().await?;
+        let (mut tx, _turn) = self.begin_in_turn().await?;
         if let Some(id) = customer_id {
             let locked = books::lock(&mut tx, id).await?.filter(|locked| !locked.erased);
             locked.ok_or(CustomersError::NotFound)?;
@@ -136,7 +146,7 @@ impl Customers {
     /// # Errors
     /// [`CustomersError::NotFound`], [`CustomersError::Store`].
     pub async fn delete_account(&self, id: Uuid) -> Result<(), CustomersError> {
-        let mut tx = self.db.begin().await?;
+        let (mut tx, _turn) = self.begin_in_turn().await?;
         accounts::lock(&mut tx, id).await?.ok_or(CustomersError::NotFound)?;
         let ended = accounts::delete(&mut tx, id, self.clock.now()).await?;
         tx.commit().await?;
@@ -165,7 +175,7 @@ impl Customers {
         metrics::counter!("sign_ins_total", "outcome" => outcome).increment(1);
         let kept = kept.filter(|_| fits).ok_or(CustomersError::Refused)?;
         let (id, now) = (kept.account.id, self.clock.now());
-        let mut tx = self.db.begin().await?;
+        let (mut tx, _turn) = self.begin_in_turn().await?;
         // The account may be gone by now, or have another password.
         let locked = accounts::lock(&mut tx, id).await?;
         locked
@@ -195,7 +205,7 @@ impl Customers {
         let now = self.clock.now();
         // Read before anything is locked: a token that nobody knows takes no turn from the orders.
         let found = sessions::of_token(&self.db, &old).await?.ok_or(CustomersError::Refused)?;
-        let mut tx = self.db.begin().await?;
+        let (mut tx, _turn) = self.begin_in_turn().await?;
         let session = sessions::lock(&mut tx, found).await?.filter(|session| !session.ended);
         let session = session.ok_or(CustomersError::Refused)?;
         if !sessions::use_token(&mut tx, &old, now).await? {
@@ -232,13 +242,15 @@ impl Customers {
         let Some(token) = shown(refresh_token) else { return Ok(false) };
         let found = sessions::of_token(&self.db, &token).await?;
         let Some(session) = found else { return Ok(false) };
-        // The account is locked before its sessions, so its id is read without a lock.
-        let Some(live) = sessions::find(&self.db, session).await? else { return Ok(true) };
+        // The account is locked before its sessions, so its id is read without a lock. Whoever
+        // wants to end all of them may come with a session that another one has ended.
+        let account = sessions::account_of(&self.db, session).await?;
+        let Some(account) = account else { return Ok(true) };
         let now = self.clock.now();
-        let mut tx = self.db.begin().await?;
+        let (mut tx, _turn) = self.begin_in_turn().await?;
         let ended = if everywhere {
-            accounts::lock(&mut tx, live.account_id).await?;
-            sessions::end_all(&mut tx, live.account_id, "signed_out", now).await?
+            accounts::lock(&mut tx, account).await?;
+            sessions::end_all(&mut tx, account, "signed_out", now).await?
         } else {
             sessions::end(&mut tx, session, "signed_out", now).await?;
             vec![session]
@@ -266,7 +278,7 @@ impl Customers {
         }
         let hash = self.passwords.hash(new).await?;
         let now = self.clock.now();
-        let mut tx = self.db.begin().await?;
+        let (mut tx, _turn) = self.begin_in_turn().await?;
         accounts::lock(&mut tx, account).await?;
         if !accounts::change_password(&mut tx, account, &old, &hash, now).await? {
             return Err(CustomersError::Refused);

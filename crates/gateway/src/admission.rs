@@ -73,18 +73,18 @@ impl Gate {
         let route = edge::route(request).unwrap_or_default();
         let rule = self.rules.of(request.method().as_str(), &route)?;
         let span = Span::current();
+        let class = Class::of(request.method(), &route);
         let principal = if rule.entry == Entry::Open {
             self.guards.may_try(request)?;
             Principal::guest()
         } else {
-            let principal = self.recognise(request).await?;
+            let principal = self.recognise(request, class).await?;
             span.record("user_id", field::display(principal.id));
             self.guards.take(request, principal.id)?;
             principal
         };
         let owner = rule.judge(&principal)?;
         let timeout = headers::timeout(request.headers())?;
-        let class = Class::of(request.method(), &route);
         let place = Arc::new(self.guards.let_in(class)?);
         let only_memory = class == Class::Memory && !self.guards.database_answers();
         let actor = principal.actor();
@@ -95,8 +95,9 @@ impl Gate {
     }
 
     /// Who makes the request. What memory knows costs nothing; only whoever is not known there is
-    /// held to the number of failures of its address.
-    async fn recognise(&self, request: &HttpRequest) -> Result<Principal, Problem> {
+    /// held to the number of failures of its address. A token that we signed is no guess, also when
+    /// it has expired: every client comes with such a one now and then.
+    async fn recognise(&self, request: &HttpRequest, class: Class) -> Result<Principal, Problem> {
         let shown = headers::bearer(request.headers());
         let known = match &shown {
             Ok(shown) => self.services.customers.recall(shown).await,
@@ -105,13 +106,18 @@ impl Gate {
         if let Some(Some(principal)) = known {
             return Ok(principal);
         }
-        self.guards.may_try(request)?;
+        let is_guess = !shown.as_ref().is_ok_and(|shown| self.services.customers.has_signed(shown));
+        if is_guess {
+            self.guards.may_try(request)?;
+        }
         let found = match &shown {
-            Ok(shown) if known.is_none() => self.look_up(shown).await?,
+            Ok(shown) if known.is_none() => self.look_up(shown, class).await?,
             _ => None,
         };
         found.ok_or_else(|| {
-            self.guards.failed(request);
+            if is_guess {
+                self.guards.failed(request);
+            }
             shown.err().unwrap_or_else(Problem::unauthenticated)
         })
     }
@@ -122,11 +128,17 @@ impl Gate {
     }
 
     /// Asks the database whose key or session this is; while it is away, only one that it knew
-    /// lately passes, and of the others nothing can be said.
-    async fn look_up(&self, key: &str) -> Result<Option<Principal>, Problem> {
+    /// lately passes, to what needs no database, and of the others nothing can be said.
+    async fn look_up(&self, key: &str, class: Class) -> Result<Option<Principal>, Problem> {
         let customers = &self.services.customers;
         if self.guards.database_answers() {
-            return Ok(customers.authenticate(key).await?);
+            match customers.authenticate(key).await.map_err(Problem::from) {
+                // It went away just now, or it is too busy to be asked.
+                Err(problem) if problem.code() == Code::Unavailable && !class.needs_database() => {
+                    edge::log(&problem);
+                }
+                done => return done,
+            }
         }
         match customers.recall_proven(key).await {
             Some(principal) => Ok(Some(principal)),

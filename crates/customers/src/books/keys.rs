@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 static INSERT: Statement = statement!("insert_key");
 static FIND: Statement = statement!("find_key");
+static GET: Statement = statement!("get_key");
 static LIST: Statement = statement!("list_keys");
 static REVOKE: Statement = statement!("revoke_key");
 static NOTE_USES: Statement = statement!("note_key_uses");
@@ -36,6 +37,10 @@ pub(crate) async fn ensure(db: &Db, hash: &KeyHash, key: &ApiKey) -> Result<ApiK
 pub(crate) async fn find(db: &Db, hash: &KeyHash) -> Result<Option<ApiKey>, StoreError> {
     let query = FIND.query().bind(hash.to_vec());
     db.fetch_optional(query).await?.as_ref().map(read).transpose()
+}
+
+pub(crate) async fn get(db: &Db, id: Uuid) -> Result<Option<ApiKey>, StoreError> {
+    db.fetch_optional(GET.query().bind(id)).await?.as_ref().map(read).transpose()
 }
 
 pub(crate) async fn list(

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 static INSERT: Statement = statement!("insert_session");
 static FIND: Statement = statement!("find_session");
+static ACCOUNT: Statement = statement!("session_account");
 static LOCK: Statement = statement!("lock_session");
 static END: Statement = statement!("end_session");
 static END_ALL: Statement = statement!("end_sessions");
@@ -78,6 +79,12 @@ pub(crate) async fn find(db: &Db, id: Uuid) -> Result<Option<Live>, StoreError> 
 pub(crate) async fn of_token(db: &Db, token: &TokenHash) -> Result<Option<Uuid>, StoreError> {
     let row = db.fetch_optional(FIND_TOKEN.query().bind(token.to_vec())).await?;
     row.map(|row| row.uuid("session_id")).transpose()
+}
+
+/// Whose session it is or was.
+pub(crate) async fn account_of(db: &Db, id: Uuid) -> Result<Option<Uuid>, StoreError> {
+    let row = db.fetch_optional(ACCOUNT.query().bind(id)).await?;
+    row.map(|row| row.uuid("account_id")).transpose()
 }
 
 /// Locks a session until the transaction ends.

@@ -158,6 +158,13 @@ fn signing_out_ends_the_session_here_at_once_and_elsewhere_after_ten_seconds() {
         for token in [&two, &three] {
             assert_eq!(who(&here, &token.access_token).await, None);
         }
+        // Also with a session that ended before the others: that is when somebody needs it.
+        let (stolen, other) = (signed_in(&here).await, signed_in(&here).await);
+        here.refresh(&stolen.refresh_token).await.expect("goes on");
+        assert!(is_refused(&here.refresh(&stolen.refresh_token).await));
+        assert!(who(&here, &other.access_token).await.is_some());
+        assert!(here.sign_out(&stolen.refresh_token, true).await.expect("is out everywhere"));
+        assert_eq!(who(&here, &other.access_token).await, None);
         let unknown = format!("rt_{}", "A".repeat(43));
         for (token, known) in [(&*two.refresh_token, true), (&unknown, false), ("rt_", false)] {
             assert_eq!(here.sign_out(token, true).await.expect("is out"), known, "{token}");

@@ -210,8 +210,8 @@ impl Guards {
         Err(limited("sign_in", SIGN_INS, wait))
     }
 
-    /// Gives a try back whose password was the right one.
-    pub(crate) fn succeeded(&self, attempt: Attempt) {
+    /// Gives a try back that was none: its password was the right one, or was not looked at.
+    pub(crate) fn give_back(&self, attempt: Attempt) {
         if let (Some(sign_ins), Attempt(Some(name))) = (&self.sign_ins, attempt) {
             sign_ins.give_back(name);
         }

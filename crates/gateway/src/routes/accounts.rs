@@ -2,7 +2,7 @@
 
 use super::answers::{ok, with_status};
 use super::keys::check_scopes;
-use super::tokens::{Secret, email, new_password};
+use super::tokens::{Secret, email, is_wrong_password, new_password};
 use crate::admission::Gate;
 use crate::documents::{NotFound, PageParameters, ReadProblems, WriteProblems, problems};
 use crate::http::body::{self, Faults};
@@ -77,7 +77,8 @@ problems! {
 /// Make an account.
 ///
 /// For the staff, or for a customer who exists. Nobody makes an account that may do more than they
-/// may do themselves. Needs the scope `accounts:write`.
+/// may do themselves; for a customer's that is `customers:read`, `customers:write`, `orders:read`,
+/// `orders:write` and `payments:read`. Needs the scope `accounts:write`.
 #[utoipa::path(
     tag = "signing in",
     request_body(content = AccountBody, example = json!({"email": "ops@shop.example",
@@ -96,7 +97,7 @@ pub(crate) async fn create_account(
 ) -> Result<HttpResponse, Problem> {
     let caller = gate.admit(&request).await?;
     let new = body::json::<AccountBody>(&request, payload).await?.check()?;
-    check_scopes(&caller, &new.role.scopes())?;
+    check_scopes(&caller, &new.role.reach())?;
     let customers = gate.services.customers.clone();
     let make = async move { customers.create_account(new).await };
     let account = caller.write(make).await.map_err(|problem: Problem| {
@@ -161,7 +162,7 @@ pub(crate) async fn delete_account(
         return Err(Problem::new(Code::Forbidden, "Nobody deletes their own account here."));
     }
     let account = caller.read(gate.services.customers.account(id)).await?.ok_or_else(absent)?;
-    check_scopes(&caller, &account.role.scopes())?;
+    check_scopes(&caller, &account.role.reach())?;
     let customers = gate.services.customers.clone();
     caller.write(async move { customers.delete_account(id).await }).await.map_err(
         |problem: Problem| if problem.code() == Code::NotFound { absent() } else { problem },
@@ -246,8 +247,12 @@ pub(crate) async fn change_password(
     let (Secret(current), new) = current.zip(new).ok_or_else(Problem::internal)?;
     let attempt = gate.guards.attempt(&request, account.email.as_str().as_bytes())?;
     let current = Password::tried(current);
-    caller.write(async move { customers.change_password(id, current, new).await }).await?;
-    gate.guards.succeeded(attempt);
+    let changed =
+        caller.write(async move { customers.change_password(id, current, new).await }).await;
+    if !is_wrong_password(&changed) {
+        gate.guards.give_back(attempt);
+    }
+    changed?;
     Ok(HttpResponse::NoContent().finish())
 }
 

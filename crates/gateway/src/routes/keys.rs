@@ -78,11 +78,11 @@ fn is_scope(text: &str) -> bool {
     text.len() <= SCOPE_LENGTH_MAX && (text == "*" || is_pair())
 }
 
-/// Refuses to give away more than the caller has.
+/// Refuses to give away, or to take from others, more than the caller has.
 pub(super) fn check_scopes(caller: &Caller, scopes: &Scopes) -> Result<(), Problem> {
     match scopes.names().into_iter().find(|scope| !caller.allows(scope)) {
         Some(scope) => {
-            let message = format!("Nobody gives away more than they may do; not {scope}.");
+            let message = format!("Nobody gives or takes more than they may do; not {scope}.");
             Err(Problem::new(Code::Forbidden, message).with("scope", scope))
         }
         None => Ok(()),
@@ -155,7 +155,8 @@ problems! {
 /// Revoke an API key.
 ///
 /// On this node it opens nothing any more at once, on the others within ten seconds. A key cannot
-/// revoke itself: somebody must be left who can. Needs the scope `api-keys:write`.
+/// revoke itself, and nobody revokes a key that may do more than they may do: somebody must be left
+/// who can. Needs the scope `api-keys:write`.
 #[utoipa::path(
     tag = "keys",
     params(("id" = Uuid, Path, description = "The key.")),
@@ -178,6 +179,8 @@ pub(crate) async fn revoke_key(
         return Err(Problem::new(Code::Forbidden, "A key cannot revoke itself."));
     }
     let customers = gate.services.customers.clone();
+    let key = caller.read(customers.key(id)).await?.ok_or_else(absent)?;
+    check_scopes(&caller, &key.scopes)?;
     match caller.write(async move { customers.revoke_key(id).await }).await? {
         true => Ok(HttpResponse::NoContent().finish()),
         false => Err(absent()),

@@ -241,8 +241,8 @@ pub(crate) async fn make_tokens(
             let password = Password::tried(password);
             let sign_in = async move { customers.sign_in(known.as_ref(), password).await };
             let granted = caller.write(sign_in).await;
-            if granted.is_ok() {
-                gate.guards.succeeded(attempt);
+            if !is_wrong_password(&granted) {
+                gate.guards.give_back(attempt);
             }
             granted
         }
@@ -256,6 +256,11 @@ pub(crate) async fn make_tokens(
         }
     })?;
     Ok(ok(&TokenGrant::from(grant)))
+}
+
+/// Whether a password was tried and is not the right one. Whatever else went wrong was no try.
+pub(super) fn is_wrong_password<T>(done: &Result<T, Problem>) -> bool {
+    done.as_ref().is_err_and(|problem| problem.code() == Code::InvalidCredentials)
 }
 
 /// A session to be ended.

@@ -1,0 +1,4 @@
+SELECT id, name, scopes, created_at, (revoked_at IS NOT NULL)::int::bigint AS revoked, prefix, expires_at,
+       last_used_at
+FROM api_key
+WHERE id = $1::uuid
