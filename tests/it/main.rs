@@ -7,6 +7,8 @@ mod cache;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod collector;
+#[cfg(test)]
 mod database;
 #[cfg(test)]
 mod process;

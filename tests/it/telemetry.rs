@@ -1,6 +1,8 @@
-//! What the server tells of itself: its log.
+//! What the server tells of itself: its log and its traces.
 
 use crate::client::{ADMIN_KEY, send};
+use crate::collector::{Collector, hex};
+use crate::process::eventually;
 use crate::world::{World, on_both, order_of};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -78,5 +80,93 @@ on_both! {
             assert_eq!(found, None, "{secret}");
         }
         world.expect_errors();
+    }
+}
+
+/// Every hop of an order that is paid.
+const HOPS: &[&str] = &[
+    "POST /v1/orders",
+    "gateway → orders",
+    "mailbox orders.lane.0",
+    "orders.place_batch",
+    "event order.placed",
+    "orders → payments",
+    "mailbox payments",
+    "payments → bank",
+    "http charge",
+    "orders.settle_batch",
+    "event order.confirmed",
+    "consume shipping",
+];
+
+on_both! {
+    async fn the_trace_id_of_an_answer_finds_the_orders_lines_spans_and_events(mut world in World) {
+        let collector = Collector::start().await;
+        world.stocked("TEA", 250, 100).await;
+        world.terminate().await;
+        world.set("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url);
+        world.set("OTEL_TRACES_SAMPLER_ARG", "1");
+        world.restart().await;
+        let (trace, caller) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+        let request = world.api.order("k1", &order_of(&[("TEA", 2)]));
+        let placed = send(request.header("traceparent", format!("00-{trace}-{caller}-00"))).await;
+        let order = placed.expect(201);
+        assert_eq!(placed.header("x-trace-id"), trace);
+
+        let spans = eventually("the trace has all hops", async || {
+            let spans = collector.trace(trace);
+            let is_there = |hop: &&&str| spans.iter().any(|span| span.name == ***hop);
+            let missing: Vec<_> = HOPS.iter().filter(|hop| !is_there(hop)).collect();
+            if missing.is_empty() { Ok(spans) } else { Err(format!("{missing:?}: {spans:#?}")) }
+        })
+        .await;
+        let find = |name: &str| spans.iter().find(|span| span.name == name).unwrap();
+        // One tree: every parent is there, and the root's is the caller's span.
+        for span in &spans {
+            let parent = hex(&span.parent_span_id);
+            let known = spans.iter().any(|other| other.span_id == span.parent_span_id);
+            assert!(known || (span.name == HOPS[0] && parent == caller), "{span:#?}");
+            assert!(span.start_time_unix_nano <= span.end_time_unix_nano);
+        }
+        assert_eq!(find("http charge").parent_span_id, find("payments → bank").span_id);
+        let confirmed = &find("event order.confirmed").span_id;
+        let consumed = spans.iter().filter(|span| span.name == "consume shipping");
+        assert!(consumed.into_iter().any(|span| span.parent_span_id == *confirmed), "{spans:#?}");
+        assert_eq!(find("event order.placed").parent_span_id, find("orders.place_batch").span_id);
+        // The batch is a trace of its own, linked both ways.
+        for transaction in ["orders.place_batch", "orders.settle_batch"] {
+            let in_order = find(transaction);
+            let link = in_order.links.first().expect("linked with the batch");
+            let of_batch = eventually("the batch is there", async || {
+                let spans = collector.trace(&hex(&link.trace_id));
+                if spans.is_empty() { Err(transaction.to_owned()) } else { Ok(spans) }
+            })
+            .await;
+            let batch = of_batch.iter().find(|span| span.span_id == link.span_id).unwrap();
+            assert!(batch.links.iter().any(|link| link.span_id == in_order.span_id), "{batch:#?}");
+            assert!(of_batch.iter().any(|span| span.name == "orders → store"), "{of_batch:#?}");
+        }
+        // Its log lines, those of the bank, and its events.
+        let log = lines(&world);
+        let is_of_trace = |line: &&Value| line["trace_id"] == trace;
+        let finished = log.iter().filter(is_of_trace).find(|l| l["event"] == "request_finished");
+        assert_eq!(finished.unwrap()["span_id"], hex(&find(HOPS[0]).span_id));
+        let banks = std::fs::read_to_string(world.path().join("bank.log")).unwrap();
+        assert!(banks.lines().any(|line| line.contains("bank_called") && line.contains(trace)));
+        let id = order["id"].as_str().unwrap();
+        let events = world.api.get(&format!("/v1/orders/{id}/events")).await.expect(200);
+        let events = events["data"].as_array().unwrap();
+        assert_eq!(events.len(), 2);
+        assert!(events.iter().all(|event| event["trace_id"] == trace), "{events:?}");
+
+        // Without its collector the shop goes on; the spans are lost and counted.
+        drop(collector);
+        world.api.place("k2", &order_of(&[("TEA", 1)])).await.expect(201);
+        eventually("spans are counted as lost", async || {
+            let metrics = world.private("/metrics").await.text;
+            let lost = r#"trace_spans_total{outcome="not_taken"}"#;
+            if metrics.contains(lost) { Ok(()) } else { Err(metrics) }
+        })
+        .await;
     }
 }

@@ -364,7 +364,9 @@ impl Bank {
         let ledger = self.folder.join("bank.ledger").display().to_string();
         let listen = self.url.strip_prefix("http://").unwrap_or_default().to_owned();
         let arguments = ["bank", "--listen", &listen, "--ledger", &ledger];
-        let environment = Environment::default().with("ORDERLY_LOG_FORMAT", "json");
+        let environment = Environment::default()
+            .with("ORDERLY_LOG_FORMAT", "json")
+            .with("ORDERLY_LOG", "info,bank=debug");
         let mut program = Program::start(&arguments, &environment, &self.folder, "bank");
         program.announced("the bank serves on ").await?;
         self.program = Some(program);

@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -72,6 +73,13 @@ impl<M: Request> Envelope<M> {
     pub fn open(mut self) -> Option<Opened<M>> {
         let (message, reply) = self.content.take()?;
         self.vitals.leave_queue(self.place);
+        tracing::info!(
+            name: "mailbox",
+            target: "hop",
+            parent: self.context.span(),
+            label = self.vitals.name(),
+            took_ns = nanos(self.place.since.elapsed()),
+        );
         if self.context.is_cancelled() || reply.is_abandoned() {
             self.vitals.refused("abandoned");
             reply.refuse(AskError::Abandoned);
@@ -111,6 +119,10 @@ impl<M: Request> Envelope<M> {
             .instrument(span),
         );
     }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl<M: Request> Drop for Envelope<M> {

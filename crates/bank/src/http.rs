@@ -83,6 +83,12 @@ async fn write(
     body: Body,
     parse: impl FnOnce(&Form) -> Result<Command, ApiError>,
 ) -> Result<HttpResponse, ApiError> {
+    tracing::debug!(
+        event = "bank_called",
+        trace_id = trace_of(request),
+        path = request.path(),
+        "a call with an effect"
+    );
     let form = Form::parse(&body.map_err(|error| ApiError::body(&error))?)?;
     let key = idempotency_key(request)?.map(|key| KeyUse {
         key,
@@ -101,6 +107,12 @@ async fn write(
             faulty::tell(service.execute(turn, command).await?)
         }
     }
+}
+
+/// The caller's trace, for the log: the second part of `traceparent` (W3C Trace Context). What is no
+/// trace id is dropped by the log.
+fn trace_of(request: &HttpRequest) -> Option<&str> {
+    request.headers().get("traceparent")?.to_str().ok()?.split('-').nth(1)
 }
 
 fn respond(reply: Reply) -> HttpResponse {

@@ -14,6 +14,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use store::outbox::{self, Found, Logged, Page};
 use store::{Db, StoreError, Tx};
+use tokio::time::Instant;
+use tracing::Instrument;
 
 /// Most retries of parked events of one partition in one pass, so that they do not hold up what
 /// is new.
@@ -155,7 +157,8 @@ impl Group {
         }
         let (behind, free): (Vec<_>, Vec<_>) =
             events.into_iter().partition(|event| blocked.contains(&event.order_id));
-        match self.apply_and_commit(tx, &free, &behind, &moves).await {
+        let span = tracing::info_span!("broker.turn", consumer = self.name(), events = free.len());
+        match self.apply_and_commit(tx, &free, &behind, &moves).instrument(span).await {
             Ok(()) => Ok(Turn::Done(more)),
             Err(Failure::Event(cause)) => Ok(Turn::Blamed {
                 events: count,
@@ -185,6 +188,7 @@ impl Group {
         behind: &[Logged],
         moves: &[(u8, i64)],
     ) -> Result<(), Failure> {
+        let began = Instant::now();
         let lost = faults::planted("position-without-effect") && free.len() == 1;
         let tx = self.apply(tx, if lost { &[] } else { free }).await?;
         let settled = self.settle(tx, behind, moves).await;
@@ -198,7 +202,7 @@ impl Group {
             failure => failure,
         })?;
         self.count_parked(behind.len());
-        self.applied(free);
+        self.applied(free, began);
         Ok(())
     }
 
@@ -289,14 +293,27 @@ impl Group {
         self.consumer.name()
     }
 
-    /// After commit: count, and tell the group.
+    /// After commit: count, tell the traces, and tell the group. The work began at `began`.
     #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
-    pub(crate) fn applied(&self, events: &[Logged]) {
+    pub(crate) fn applied(&self, events: &[Logged], began: Instant) {
         if events.is_empty() {
             return;
         }
         let name = self.name();
         counter!("broker_events_total", "consumer" => name).increment(events.len() as u64);
+        for event in events {
+            tracing::info!(
+                name: "consume",
+                target: "hop",
+                parent: None,
+                label = name,
+                trace_id = event.trace_id,
+                batched = true,
+                order_id = event.order_id.0.as_u128(),
+                version = event.version,
+                took_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX),
+            );
+        }
         histogram!("batch_items", "batch" => format!("broker.{name}")).record(events.len() as f64);
         let told = catch_unwind(AssertUnwindSafe(|| self.consumer.committed(events)));
         if let Err(payload) = told {

@@ -7,6 +7,7 @@ use crate::partitions::Partitions;
 use crate::plan::{Verdict, verdict};
 use store::outbox::{self, Logged};
 use store::{StoreError, Tx};
+use tokio::time::Instant;
 
 /// What became of the look for an event.
 enum Begun {
@@ -84,6 +85,7 @@ impl Group {
         head: &Head,
         event: &Logged,
     ) -> Result<bool, Failure> {
+        let began = Instant::now();
         let mut tx = self.db.begin().await?;
         let only = Partitions::one(partition);
         if books::lock_positions(&mut tx, self.name(), only).await?.is_empty() {
@@ -97,7 +99,7 @@ impl Group {
             return Ok(false);
         }
         tx.commit().await?;
-        self.applied(events);
+        self.applied(events, began);
         Ok(true)
     }
 

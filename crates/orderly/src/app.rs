@@ -86,7 +86,7 @@ impl App {
             map: Map::default(),
         };
         let (bank, provider) = provider(args, &ground).await?;
-        let provider = HttpProvider::new(provider)?;
+        let provider = HttpProvider::new(provider)?.with_traces(crate::traces::outgoing);
         let retry_budget = provider.guards().retry_budget.clone();
         let shop = Shop::open(args, &ground, provider, &admin_key).await?;
         let draining = Arc::new(AtomicBool::new(false));

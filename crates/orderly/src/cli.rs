@@ -4,6 +4,7 @@
 use crate::edge::EdgeArgs;
 use crate::recommendation_args::RecommendationArgs;
 use crate::tokens::TokenArgs;
+use crate::traces::TraceArgs;
 use crate::{
     audit_command, bank_command, bench_command, demo, gate_command, import_command,
     reconcile_command, replay_command, serve,
@@ -176,6 +177,8 @@ pub(crate) struct ServeArgs {
     pub(crate) drain_delay_secs: u64,
     #[command(flatten)]
     pub(crate) logs: LogArgs,
+    #[command(flatten)]
+    pub(crate) traces: TraceArgs,
 }
 
 /// What is done about a hold that has lapsed.

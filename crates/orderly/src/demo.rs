@@ -9,6 +9,7 @@ use crate::recommendation_args::RecommendationArgs;
 use crate::serve::init_logs;
 use crate::signals::asked_to_stop;
 use crate::tokens::TokenArgs;
+use crate::traces::TraceArgs;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use replay::{self, ReplayOptions, ReplayReport};
@@ -100,6 +101,7 @@ fn settings(args: &DemoArgs, directory: &Path, logs: LogArgs) -> ServeArgs {
         tokens: TokenArgs::default(),
         drain_delay_secs: 0,
         logs,
+        traces: TraceArgs::default(),
     }
 }
 

@@ -21,6 +21,7 @@ mod replay_command;
 mod serve;
 mod signals;
 mod tokens;
+mod traces;
 mod watch;
 
 pub use cli::main;

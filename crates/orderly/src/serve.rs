@@ -12,10 +12,11 @@ use telemetry::{LogConfig, LogControl, LogFormat};
 
 /// Serves until asked to stop, then drains.
 pub(crate) fn run(args: ServeArgs) -> Result<Verdict> {
-    let logs = init_logs(&args.logs)?;
+    let instance = format!("{}#{}", args.listen, std::process::id());
+    let (logs, traces) = args.traces.install(&args.logs, instance)?;
     let metrics = telemetry::install_metrics()?;
     telemetry::describe(telemetry::METRICS);
-    actix::System::new().block_on(async move {
+    let ended = actix::System::new().block_on(async move {
         let app = App::start(&args, Own { metrics, logs }).await?;
         let mut signals = Signals::listen()?;
         greet(&app, &args);
@@ -42,7 +43,11 @@ pub(crate) fn run(args: ServeArgs) -> Result<Verdict> {
                 Ok(Verdict::Unfinished)
             }
         }
-    })
+    });
+    if let Some(traces) = traces {
+        traces.flush();
+    }
+    ended
 }
 
 fn greet(app: &App, args: &ServeArgs) {
@@ -76,12 +81,16 @@ pub(crate) fn migrate(args: &StoreArgs) -> Result<Verdict> {
 
 /// Sets up the log of this process.
 pub(crate) fn init_logs(args: &LogArgs) -> Result<LogControl> {
+    Ok(telemetry::init_logs(&log_config(args))?)
+}
+
+/// The log as it was asked for.
+pub(crate) fn log_config(args: &LogArgs) -> LogConfig {
     let format = match args.log_format {
         LogStyle::Auto => LogFormat::Auto,
         LogStyle::Json => LogFormat::Json,
         LogStyle::Pretty => LogFormat::Pretty,
     };
     let filter = whole_filter(&args.log);
-    let config = LogConfig { service: "orderly".to_owned(), format, filter };
-    Ok(telemetry::init_logs(&config)?)
+    LogConfig { service: "orderly".to_owned(), format, filter }
 }

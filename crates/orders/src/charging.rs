@@ -65,6 +65,7 @@ impl Charge {
             kept: self.kept,
             trace_id: self.context.trace_id().to_string(),
             actor: self.context.actor().to_string(),
+            span: self.context.span().clone(),
             what,
             reply,
         };

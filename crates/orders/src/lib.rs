@@ -13,6 +13,7 @@ mod changes;
 mod charging;
 mod coupons;
 mod handle;
+mod hops;
 mod lane;
 mod messages;
 mod mismatches;

@@ -219,6 +219,8 @@ pub(crate) struct Settlement {
     pub(crate) kept: crate::books::Kept,
     pub(crate) trace_id: String,
     pub(crate) actor: String,
+    /// Of the request that placed the order.
+    pub(crate) span: tracing::Span,
     pub(crate) what: Settled,
     /// Who still waits, if anybody.
     pub(crate) reply: Option<actors::Reply<Result<Given, OrderError>>>,

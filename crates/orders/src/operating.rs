@@ -10,7 +10,7 @@ mod entry;
 use crate::batch::{Part, in_halves};
 use crate::books;
 use crate::messages::{Asked, OrderError, Step};
-use crate::shop::{BATCH_PATIENCE, BatchError, Parts};
+use crate::shop::{BatchError, Parts};
 use actors::RequestContext;
 use domain::{Command, Demand, Goods, OrderEvent, OrderId, ReservationOutcome, decide};
 use entry::{Book, Verdict};
@@ -18,15 +18,16 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use store::answers::{self, RequestKey, Stored};
 use store::{StoreError, Tx, leases, outbox};
-use tracing::Instrument;
+use tracing::{Instrument, field};
 
 pub(crate) use after::{Onward, carry_out_money};
 
 /// Works on a batch of steps. Everyone who waits is answered.
 pub(crate) async fn operate_batch(onward: Onward, mut batch: Vec<Asked>) {
     let shop = onward.shop.clone();
-    let span = tracing::info_span!("orders.operate_batch", steps = batch.len());
-    let context = shop.own_context(BATCH_PATIENCE, span.clone());
+    let span =
+        tracing::info_span!("orders.operate_batch", steps = batch.len(), trace_id = field::Empty);
+    let context = shop.batch_context(&span);
     async {
         while !batch.is_empty() {
             let round = one_step_each(&mut batch);

@@ -5,10 +5,11 @@ use crate::batch::{Part, in_halves};
 use crate::books::{self, Kept};
 use crate::charging::Charge;
 use crate::coupons::{give_coupons_back, take_coupons};
+use crate::hops;
 use crate::messages::{Fault, Given, OrderError, Outcome, Place};
 use crate::operating::Onward;
 use crate::pricing::fault_of;
-use crate::shop::{BATCH_PATIENCE, BatchError, Parts};
+use crate::shop::{BatchError, Parts};
 use crate::taken::FirstAnswers;
 use actors::{Opened, Reply, RequestContext};
 use domain::{
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use store::answers::{self, RequestKey, Stored};
 use store::{StoreError, Tx, outbox};
 use tokio::time::Instant;
-use tracing::Instrument;
+use tracing::{Instrument, field};
 
 /// What a request for an order becomes before it is written.
 struct Candidate {
@@ -48,8 +49,9 @@ enum Written {
 /// Places a batch. Everyone in it is answered, or waits for the payment.
 pub(crate) async fn place_batch(batch: Vec<Opened<Place>>, onward: Onward) {
     let shop = onward.shop.clone();
-    let span = tracing::info_span!("orders.place_batch", orders = batch.len());
-    let context = shop.own_context(BATCH_PATIENCE, span.clone());
+    let span =
+        tracing::info_span!("orders.place_batch", orders = batch.len(), trace_id = field::Empty);
+    let context = shop.batch_context(&span);
     async {
         let candidates = candidates(&shop, batch, &context).await;
         let parts = in_halves("place", &candidates, async |part: &[Candidate]| {
@@ -370,7 +372,7 @@ async fn go_on(part: Vec<Candidate>, written: Vec<Written>, onward: &Onward) {
     let mut taken = Vec::new();
     for (candidate, written) in part.into_iter().zip(written) {
         if !matches!(written, Written::Taken) {
-            name_order(&candidate);
+            name_order(&candidate, &written);
         }
         match written {
             Written::Settled { given, outcome } => {
@@ -387,11 +389,20 @@ async fn go_on(part: Vec<Candidate>, written: Vec<Written>, onward: &Onward) {
 }
 
 /// From here on the log lines of the request tell which order it made, and of what amount.
-fn name_order(candidate: &Candidate) {
+fn name_order(candidate: &Candidate, written: &Written) {
     let order = &candidate.kept.order;
     let span = candidate.context.span();
     span.record("order_id", tracing::field::display(order.id));
     span.record("amount", order.amounts.total);
+    let placed = (order.version, "order.placed");
+    let events: &[_] = match written {
+        Written::Settled { given, .. } if given.answer.status == 201 => {
+            &[placed, (order.version + 1, "order.confirmed")]
+        }
+        Written::Settled { .. } => &[placed, (order.version + 1, "order.rejected")],
+        _ => &[placed],
+    };
+    hops::written(span, "orders.place_batch", order.id, events);
 }
 
 pub(crate) const fn outcome_label(status: u16) -> &'static str {

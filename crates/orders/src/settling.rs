@@ -3,12 +3,13 @@
 use crate::batch::{Part, in_halves};
 use crate::books;
 use crate::coupons::give_coupons_back;
+use crate::hops;
 use crate::messages::{
     Asked, Given, OrderError, Origin, Outcome, Settled, Settlement, Step, Waits,
 };
 use crate::operating::{Onward, operate_batch};
 use crate::placing::outcome_label;
-use crate::shop::{BATCH_PATIENCE, BatchError, Parts};
+use crate::shop::{BatchError, Parts};
 use actors::RequestContext;
 use domain::{
     ChargeOutcome, Command, EventId, Order, OrderEvent, OrderId, OrderStatus, Payment, Recorded,
@@ -20,13 +21,14 @@ use std::sync::Arc;
 use store::answers::{self, Answer, RequestKey, Stored};
 use store::leases::Held;
 use store::{Tx, outbox};
-use tracing::Instrument;
+use tracing::{Instrument, field};
 
 /// Settles a batch. Everyone in it who still waits is answered.
 pub(crate) async fn settle_batch(onward: Onward, batch: Vec<Settlement>) {
     let shop = onward.shop.clone();
-    let span = tracing::info_span!("orders.settle_batch", orders = batch.len());
-    let context = shop.own_context(BATCH_PATIENCE, span.clone());
+    let span =
+        tracing::info_span!("orders.settle_batch", orders = batch.len(), trace_id = field::Empty);
+    let context = shop.batch_context(&span);
     async {
         let parts = in_halves("settle", &batch, async |part: &[Settlement]| {
             write(&shop, part, &context).await
@@ -221,6 +223,8 @@ async fn finish(
     for step in steps {
         let label = if step.next.status == OrderStatus::Confirmed { 201 } else { 402 };
         counter!("orders_total", "outcome" => outcome_label(label)).increment(1);
+        let events = [(step.next.version, step.event.name())];
+        hops::written(&step.settlement.span, "orders.settle_batch", step.next.id, &events);
     }
     Ok(answers)
 }

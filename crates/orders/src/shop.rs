@@ -50,6 +50,13 @@ impl Parts {
         let trace = TraceId::new(self.ids.uuid());
         RequestContext::new(Instant::now() + patience, trace, span, "orders".into())
     }
+
+    /// The context of a batch of requests. Its trace is its own: those of the requests are linked.
+    pub(crate) fn batch_context(&self, span: &Span) -> RequestContext {
+        let context = self.own_context(BATCH_PATIENCE, span.clone());
+        span.record("trace_id", tracing::field::display(context.trace_id()));
+        context
+    }
 }
 
 /// Why a batch was not done.

@@ -25,8 +25,8 @@ pub use messages::{
     PaymentsError, Record, RequestOperations, ResolvePayers, SettleOperations,
 };
 pub use provider::{
-    AuthorizationExpiry, HttpProvider, Inquiry, LedgerEntry, PaymentProvider, ProviderConfig,
-    ProviderError, charge_key, operation_key,
+    AuthorizationExpiry, HttpProvider, Inquiry, LedgerEntry, Outgoing, PaymentProvider,
+    ProviderConfig, ProviderError, charge_key, operation_key,
 };
 #[cfg(feature = "simulation")]
 pub use provider::{Wire, WireRequest};

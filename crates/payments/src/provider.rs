@@ -14,7 +14,7 @@ mod tests;
 mod wire;
 
 pub use config::{AuthorizationExpiry, ProviderConfig};
-pub use http::HttpProvider;
+pub use http::{HttpProvider, Outgoing};
 pub use ledger::LedgerEntry;
 #[cfg(feature = "simulation")]
 pub use wire::{Wire, WireRequest};

@@ -24,6 +24,14 @@ pub enum TelemetryError {
     /// The log whose filter should change does not exist any more.
     #[error("the log is gone, its filter cannot be changed")]
     LogGone,
+    /// Traces cannot be sent there.
+    #[error("traces cannot be sent to {endpoint:?}: {why}")]
+    Traces {
+        /// The address that was given.
+        endpoint: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The metrics recorder cannot be installed: another one is there already.
     #[error("the metrics recorder cannot be installed")]
     Metrics {

@@ -1,11 +1,12 @@
 //! Which spans and events are kept. Changes while the log runs.
 
 use crate::TelemetryError;
+use crate::traces::HOP;
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Weak};
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
-use tracing::{Metadata, Subscriber};
+use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::Context;
@@ -15,7 +16,11 @@ use tracing_subscriber::registry::Registry;
 ///
 /// `tracing_subscriber::reload` with an `EnvFilter` does the same and more, but takes two locks each
 /// time a span is entered or left, which is dozens of times for an order.
-pub(crate) struct Levels(Arc<ArcSwap<Chosen>>);
+pub(crate) struct Levels {
+    chosen: Arc<ArcSwap<Chosen>>,
+    /// Spans and hops are kept for the traces, whatever the log keeps.
+    traces: bool,
+}
 
 /// Levels, and the words that chose them.
 #[derive(Debug)]
@@ -31,16 +36,20 @@ pub(crate) struct LevelsHandle(Weak<ArcSwap<Chosen>>);
 impl Levels {
     /// Keeps what `directives` say: `info`, or `info,orders=debug`. Where they say nothing, errors
     /// are kept.
-    pub(crate) fn parse(directives: &str) -> Result<Self, TelemetryError> {
-        Ok(Self(Arc::new(ArcSwap::from_pointee(parse(directives)?))))
+    pub(crate) fn parse(directives: &str, traces: bool) -> Result<Self, TelemetryError> {
+        Ok(Self { chosen: Arc::new(ArcSwap::from_pointee(parse(directives)?)), traces })
     }
 
     pub(crate) fn handle(&self) -> LevelsHandle {
-        LevelsHandle(Arc::downgrade(&self.0))
+        LevelsHandle(Arc::downgrade(&self.chosen))
     }
 
     fn keeps(&self, metadata: &Metadata<'_>) -> bool {
-        self.0.load().levels.would_enable(metadata.target(), metadata.level())
+        if metadata.target() == HOP {
+            return self.traces;
+        }
+        let is_of_trace = self.traces && metadata.is_span() && *metadata.level() <= Level::INFO;
+        is_of_trace || self.chosen.load().levels.would_enable(metadata.target(), metadata.level())
     }
 }
 
@@ -71,7 +80,8 @@ impl<S: Subscriber> Layer<S> for Levels {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Layer::<Registry>::max_level_hint(&self.0.load().levels)
+        let of_log = Layer::<Registry>::max_level_hint(&self.chosen.load().levels)?;
+        Some(if self.traces { of_log.max(LevelFilter::INFO) } else { of_log })
     }
 }
 

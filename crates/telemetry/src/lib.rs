@@ -1,4 +1,4 @@
-//! What the process tells about itself: log lines and metrics.
+//! What the process tells about itself: log lines, metrics and traces.
 //!
 //! [`init_logs`] installs the log: one JSON object per line on standard error, or coloured lines
 //! when that is a terminal. [`install_metrics`] installs the recorder behind the `metrics` macros.
@@ -39,9 +39,11 @@ mod pretty;
 mod scrub;
 mod slo;
 mod spans;
+mod traces;
 
 pub use error::TelemetryError;
-pub use logs::{LogConfig, LogControl, LogFormat, init_logs, log_error};
+pub use logs::{LogConfig, LogControl, LogFormat, init_logs, init_logs_and_traces, log_error};
 pub use metrics::{Kind, Metric, MetricsHandle, describe, install_metrics, metrics_markdown};
 pub use metrics_table::METRICS;
 pub use slo::{Indicator, SLOS, Slo, Speed, edge_target, slo_rules};
+pub use traces::{HOP, Outgoing, TraceConfig, TracesHandle, outgoing};

@@ -14,6 +14,7 @@ use crate::TelemetryError;
 use crate::levels::{Levels, LevelsHandle};
 use crate::line::Line;
 use crate::spans::SpanLayer;
+use crate::traces::{self, Exporter, HOP, TraceConfig, TraceLayer, TracesHandle};
 use crate::{json, pretty};
 
 /// How a log line looks.
@@ -73,6 +74,30 @@ impl LogControl {
 /// [`TelemetryError::Filter`] when the directives cannot be read.
 /// [`TelemetryError::LogInstalled`] when the process already has a log.
 pub fn init_logs(config: &LogConfig) -> Result<LogControl, TelemetryError> {
+    install(config, None)
+}
+
+/// [`init_logs`], and sends traces to a collector.
+///
+/// # Errors
+/// As [`init_logs`], and [`TelemetryError::Traces`].
+pub fn init_logs_and_traces(
+    config: &LogConfig,
+    traces: TraceConfig,
+) -> Result<(LogControl, TracesHandle), TelemetryError> {
+    let (exporter, handle) = traces::start(&traces)?;
+    Ok((install(config, Some((traces, exporter)))?, handle))
+}
+
+/// Nanoseconds since 1970, by the same clock.
+pub(crate) fn wall_ns() -> u64 {
+    u64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos()).unwrap_or(0)
+}
+
+fn install(
+    config: &LogConfig,
+    traces: Option<(TraceConfig, Exporter)>,
+) -> Result<LogControl, TelemetryError> {
     let is_terminal = std::io::stderr().is_terminal();
     let (format, colours) = match config.format {
         LogFormat::Auto if is_terminal => (LogFormat::Pretty, true),
@@ -91,7 +116,7 @@ pub fn init_logs(config: &LogConfig) -> Result<LogControl, TelemetryError> {
         // report that the log cannot be written.
         write: |line: &str| drop(std::io::stderr().write_all(line.as_bytes())),
     };
-    let (subscriber, control) = assemble(&config.filter, SpanLayer::random_seed(), layer)?;
+    let (subscriber, control) = assemble(&config.filter, SpanLayer::random_seed(), layer, traces)?;
     subscriber.try_init().map_err(|source| TelemetryError::LogInstalled { source })?;
     std::panic::set_hook(Box::new(log_panic));
     Ok(control)
@@ -115,19 +140,23 @@ pub fn log_error(code: &str, error: &(dyn Error + 'static), what: &str) {
     tracing::error!(event = code.to_ascii_lowercase(), code, cause = error, "{what}");
 }
 
-/// Stacks the levels, the span ids and the writer.
+/// Stacks the levels, the span ids, the traces and the writer.
 fn assemble<W>(
     filter: &str,
     seed: u64,
     layer: LogLayer<W>,
+    traces: Option<(TraceConfig, Exporter)>,
 ) -> Result<(impl Subscriber + Send + Sync, LogControl), TelemetryError>
 where
     W: Fn(&str) + Send + Sync + 'static,
 {
-    let levels = Levels::parse(filter)?;
+    let levels = Levels::parse(filter, traces.is_some())?;
     let control = LogControl { levels: levels.handle() };
-    let subscriber =
-        tracing_subscriber::registry().with(levels).with(SpanLayer::new(seed)).with(layer);
+    let subscriber = tracing_subscriber::registry()
+        .with(levels)
+        .with(SpanLayer::new(seed))
+        .with(TraceLayer::new(traces, seed))
+        .with(layer);
     Ok((subscriber, control))
 }
 
@@ -151,6 +180,9 @@ where
     W: Fn(&str) + 'static,
 {
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
+        if event.metadata().target() == HOP {
+            return;
+        }
         let line = Line::of(event, &ctx, (self.now)());
         let mut text = String::with_capacity(512);
         match &self.style {

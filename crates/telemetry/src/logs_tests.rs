@@ -26,7 +26,7 @@ impl Log {
             now: || OffsetDateTime::UNIX_EPOCH,
             write: move |line: &str| sink.lock().unwrap().push_str(line),
         };
-        let (subscriber, control) = assemble(filter, 7, layer).unwrap();
+        let (subscriber, control) = assemble(filter, 7, layer, None).unwrap();
         Self { written, control, dispatch: tracing::Dispatch::new(subscriber) }
     }
 

@@ -18,6 +18,10 @@ pub(crate) struct SpanFacts {
     /// Only the span's own; whoever needs the trace walks up to the first span that has one.
     pub(crate) trace_id: Option<u128>,
     pub(crate) span_id: u64,
+    /// The caller's span, if this is a request that came with one.
+    pub(crate) parent: Option<u64>,
+    /// Its trace is kept whatever becomes of it.
+    pub(crate) sampled: bool,
     /// Shared with the lines being written, so that no lock is held while one is formatted.
     pub(crate) fields: Arc<Fields>,
 }
@@ -49,10 +53,13 @@ where
         let mut fields = Fields::with_capacity(attributes.metadata().fields().len());
         attributes.record(&mut fields);
         let trace_id = take_trace_id(&mut fields);
+        let (parent, sampled) = take_caller(&mut fields);
         let Some(span) = ctx.span(id) else { return };
         span.extensions_mut().insert(SpanFacts {
             trace_id,
             span_id: span_id(id.into_u64(), self.seed),
+            parent,
+            sampled,
             fields: Arc::new(fields),
         });
     }
@@ -81,8 +88,17 @@ pub(crate) fn take_trace_id(fields: &mut Fields) -> Option<u128> {
     }
 }
 
+/// Takes the field `traceparent` out: the caller's span, and whether the caller keeps the trace.
+fn take_caller(fields: &mut Fields) -> (Option<u64>, bool) {
+    let Some(Value::Text(header)) = fields.take("traceparent") else { return (None, false) };
+    let mut parts = header.trim().split('-').skip(2);
+    let hex = |part: Option<&str>| u64::from_str_radix(part?, 16).ok();
+    let (parent, flags) = (hex(parts.next()), hex(parts.next()));
+    (parent.filter(|id| *id != 0), flags.is_some_and(|flags| flags & 1 == 1))
+}
+
 /// Reads 32 hexadecimal digits. All zeros is "no trace" in W3C Trace Context.
-fn parse_trace_id(text: &str) -> Option<u128> {
+pub(crate) fn parse_trace_id(text: &str) -> Option<u128> {
     let is_hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !is_hex {
         return None;
@@ -94,7 +110,7 @@ fn parse_trace_id(text: &str) -> Option<u128> {
 ///
 /// The mix is one to one, so two numbers never share an id in one process. Zero would mean "no
 /// span" in W3C Trace Context.
-fn span_id(number: u64, seed: u64) -> u64 {
+pub(crate) fn span_id(number: u64, seed: u64) -> u64 {
     let mut mixed = number ^ seed;
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -107,6 +107,14 @@ impl Edge {
             Outcome::Left => arrow.left.increment(1),
         }
         if let Some(took) = took {
+            tracing::info!(
+                name: "call",
+                target: "hop",
+                from = arrow.caller,
+                to = arrow.callee,
+                took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX),
+                failed = outcome == Outcome::Failed,
+            );
             arrow.seconds.record(took);
         }
         arrow.window().count(now.saturating_duration_since(arrow.since), outcome, took);

@@ -100,7 +100,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("clap", &["orderly"]),
     // Who calls out: to the provider, to its caller's webhook, and the commands that speak to a
     // server.
-    ("reqwest", &["bank", "gate", "orderly", "payments", "replay"]),
+    ("reqwest", &["bank", "gate", "orderly", "payments", "replay", "telemetry"]),
     // The bench makes and drops databases and asks the server what it did.
     ("sqlx", &["bench", "store"]),
     ("tracing-subscriber", &["telemetry"]),

@@ -60,17 +60,17 @@ pub(crate) struct RequestSpan;
 
 impl RootSpanBuilder for RequestSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
-        let traceparent = request.headers().get("traceparent");
-        let trace_id = traceparent
-            .and_then(|value| TraceId::from_traceparent(value.to_str().ok()?))
-            .unwrap_or_else(|| {
-                let ids = request.app_data::<web::Data<TraceIds>>();
-                TraceId::new(ids.map_or(Uuid::nil(), |ids| ids.0.uuid()))
-            });
+        let traceparent = request.headers().get("traceparent").and_then(|it| it.to_str().ok());
+        let continued = traceparent.and_then(TraceId::from_traceparent);
+        let trace_id = continued.unwrap_or_else(|| {
+            let ids = request.app_data::<web::Data<TraceIds>>();
+            TraceId::new(ids.map_or(Uuid::nil(), |ids| ids.0.uuid()))
+        });
         let route: Option<Arc<str>> = request.match_pattern().map(Into::into);
         let span = tracing::info_span!(
             "http_request",
             %trace_id,
+            traceparent = continued.and(traceparent),
             http.method = request.method().as_str(),
             http.route = route.as_deref().unwrap_or("none"),
             http.status = field::Empty,

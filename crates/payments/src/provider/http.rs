@@ -20,9 +20,14 @@ pub struct HttpProvider {
     pub(super) charges: Url,
     pub(super) config: ProviderConfig,
     guards: Dependency,
+    outgoing: Outgoing,
     #[cfg(feature = "simulation")]
     pub(super) wire: Option<std::sync::Arc<dyn super::wire::Wire>>,
 }
+
+/// What is told of the current trace: the id of the span that a request will be, and the value of its
+/// header `traceparent`. `None` outside of any trace.
+pub type Outgoing = fn() -> Option<(u64, String)>;
 
 /// A kind of call, and for which order it is made.
 #[derive(Clone, Copy)]
@@ -85,9 +90,16 @@ impl HttpProvider {
             charges,
             config,
             guards,
+            outgoing: || None,
             #[cfg(feature = "simulation")]
             wire: None,
         })
+    }
+
+    /// The same, telling the provider with each request which trace it belongs to.
+    #[must_use]
+    pub fn with_traces(self, outgoing: Outgoing) -> Self {
+        Self { outgoing, ..self }
     }
 
     /// What stands in front of the provider, for display. Clones share their state.
@@ -170,10 +182,25 @@ impl HttpProvider {
             Doubt { why, was_sent: false }
         })?;
         let began = Instant::now();
+        let told = (self.outgoing)();
+        let request = match &told {
+            Some((_, traceparent)) => request.header("traceparent", traceparent),
+            None => request,
+        };
         let answer = match self.exchange(request).await {
             Ok((status, body)) => read(status, &body),
             Err(why) => Err(why),
         };
+        if let Some((span_id, _)) = told {
+            tracing::info!(
+                name: "http",
+                target: "hop",
+                label = call.name,
+                took_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX),
+                span_id,
+                failed = answer.is_err(),
+            );
+        }
         match answer {
             Ok(answer) => {
                 permit.success(began.elapsed());
