@@ -170,3 +170,44 @@ on_both! {
         .await;
     }
 }
+
+on_both! {
+    async fn a_node_is_profiled_while_it_works(world in World) {
+        world.stocked("TEA", 250, 1_000).await;
+        let orders = async {
+            for number in 0.. {
+                world.api.place(&format!("k{number}"), &order_of(&[("TEA", 1)])).await;
+            }
+        };
+        let profiles = async {
+            let taken = world.private("/debug/pprof/flamegraph?seconds=2").await;
+            let waits = world.private("/debug/pprof/mailboxes/flamegraph?seconds=1").await;
+            // One at a time, whatever is profiled.
+            let (one, other) = tokio::join!(
+                world.private("/debug/pprof/mailboxes?seconds=1"),
+                world.private("/debug/pprof/profile?seconds=1"),
+            );
+            let (taken_too, busy) = if one.status == 200 { (one, other) } else { (other, one) };
+            assert_eq!(taken_too.status, 200);
+            (taken, waits, busy)
+        };
+        let (cpu, waits, busy) = tokio::select! {
+            done = profiles => done,
+            () = orders => unreachable!("there is no end to it"),
+        };
+        assert_eq!((cpu.status, cpu.header("content-type")), (200, "image/svg+xml"));
+        for name in ["<svg ", "tokio", "gateway::"] {
+            assert!(cpu.text.contains(name), "{name}: {}", cpu.text);
+        }
+        assert!(waits.text.contains("orders.lane.0") && waits.text.contains("::Place"));
+        busy.problem(429, "RATE_LIMITED");
+        let memory = world.private("/debug/pprof/heap").await.expect(200);
+        assert!(memory["resident_bytes"].as_u64().unwrap() > 1_000_000, "{memory}");
+        for wrong in ["seconds=0", "seconds=61", "seconds=x", "second=1"] {
+            let path = format!("/debug/pprof/profile?{wrong}");
+            world.private(&path).await.problem(400, "INVALID_PARAMETER");
+        }
+        let public = format!("{}/debug/pprof/heap", world.api.base);
+        send(world.api.http.get(public)).await.problem(404, "NOT_FOUND");
+    }
+}

@@ -5,6 +5,7 @@ use crate::line::Place;
 use crate::mailbox::AskError;
 use crate::vitals::{Vitals, panic_message};
 use futures_util::FutureExt;
+use std::any::type_name;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -72,13 +73,13 @@ impl<M: Request> Envelope<M> {
     #[must_use]
     pub fn open(mut self) -> Option<Opened<M>> {
         let (message, reply) = self.content.take()?;
-        self.vitals.leave_queue(self.place);
+        let waited = self.vitals.leave_queue(self.place, type_name::<M>());
         tracing::info!(
             name: "mailbox",
             target: "hop",
             parent: self.context.span(),
             label = self.vitals.name(),
-            took_ns = nanos(self.place.since.elapsed()),
+            took_ns = nanos(waited),
         );
         if self.context.is_cancelled() || reply.is_abandoned() {
             self.vitals.refused("abandoned");
@@ -128,7 +129,7 @@ fn nanos(duration: Duration) -> u64 {
 impl<M: Request> Drop for Envelope<M> {
     fn drop(&mut self) {
         if let Some((_, reply)) = self.content.take() {
-            self.vitals.leave_queue(self.place);
+            self.vitals.leave_queue(self.place, type_name::<M>());
             reply.refuse(AskError::Stopped);
         }
     }

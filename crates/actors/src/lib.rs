@@ -29,6 +29,7 @@ pub use desk::{Desk, Loopback, Panicked};
 pub use envelope::{Envelope, Opened, Reply, Request};
 pub use environment::{SystemClock, SystemIds};
 pub use home::Home;
+pub use line::Waits;
 pub use mailbox::{AskError, Mailbox, MailboxPolicy, Pending};
 pub use supervisor::{Host, Serve, Service, Supervision, supervise};
 pub use vitals::{Health, Vitals, panic_message};

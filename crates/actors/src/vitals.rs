@@ -1,6 +1,6 @@
 //! What can be seen of an actor from outside: depth, waiting time, refusals, health.
 
-use crate::line::{Line, Place};
+use crate::line::{Line, Place, Waits};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
@@ -138,11 +138,21 @@ impl Vitals {
         self.line.join(Instant::now())
     }
 
-    pub(crate) fn leave_queue(&self, place: Place) {
+    /// A message of this kind does not wait any more; gives how long it did.
+    pub(crate) fn leave_queue(&self, place: Place, kind: &'static str) -> Duration {
         self.waiting.fetch_sub(1, Ordering::AcqRel);
         self.depth_gauge.decrement(1.0);
-        self.line.leave(place);
-        self.wait.record(place.since.elapsed());
+        let waited = place.since.elapsed();
+        self.line.leave(place, kind, waited);
+        self.wait.record(waited);
+        waited
+    }
+
+    /// How long messages have waited, by kind, since the process began. Those that wait now are not
+    /// in it.
+    #[must_use]
+    pub fn waits(&self) -> Vec<Waits> {
+        self.line.waits()
     }
 
     pub(crate) fn finish(&self) {

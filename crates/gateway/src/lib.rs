@@ -45,7 +45,7 @@ pub use in_process::{InProcess, PlainRequest, PlainResponse};
 pub use limits::{DatabaseProbe, Network, NotANetwork};
 pub use problem::{Code, Fault, Problem};
 pub use routes::answers::render_order_answer;
-pub use routes::debug::{Diagnostics, NoDiagnostics};
+pub use routes::debug::{Diagnostics, Form, MemoryUse, NoDiagnostics, NoProfile, Profiled};
 pub use routes::life_answers::render_life_answer;
 pub use routes::probes::{Probes, Readiness};
 pub use server::{GatewayError, RunningGateway, start};

@@ -145,6 +145,11 @@ impl Shared {
             .app_data(self.bodies)
             .service(debug::get_log_level)
             .service(debug::put_log_level)
+            .service(debug::cpu)
+            .service(debug::cpu_flame_graph)
+            .service(debug::mailboxes)
+            .service(debug::mailboxes_flame_graph)
+            .service(debug::heap)
             .service(probes::livez)
             .service(probes::readyz)
             .service(probes::metrics)
@@ -153,7 +158,16 @@ impl Shared {
 }
 
 /// Routes of the private listener that only read.
-const PRIVATE: &[&str] = &["/livez", "/readyz", "/metrics"];
+const PRIVATE: &[&str] = &[
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "/debug/pprof/profile",
+    "/debug/pprof/flamegraph",
+    "/debug/pprof/mailboxes",
+    "/debug/pprof/mailboxes/flamegraph",
+    "/debug/pprof/heap",
+];
 
 async fn document(document: web::Data<Document>) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(document.0.clone())

@@ -4,7 +4,7 @@ use crate::cli::{LapsedAuthorization, ServeArgs};
 use crate::gauges::Gauges;
 use crate::keys::{AdminKey, admin_key};
 use crate::map::Map;
-use crate::own::Own;
+use crate::own::{Own, Process};
 use crate::watch::Watch;
 use actix::Arbiter;
 use actors::{BatchLimits, Health, Home, SystemClock, SystemIds, Vitals};
@@ -363,6 +363,7 @@ fn probes(
     let all = [vitals.clone(), followers].concat();
     map.nodes(&all, move || drains.load(Ordering::Acquire), move || seen.answers());
     let (draining, map) = (draining.clone(), map.clone());
+    let actors = vitals.clone();
     let ready = move || {
         let mut reasons = Vec::new();
         if draining.load(Ordering::Acquire) {
@@ -384,6 +385,6 @@ fn probes(
             move || metrics.render()
         }),
         topology: Arc::new(move || map.report()),
-        diagnostics: Arc::new(own),
+        diagnostics: Arc::new(Process { own, actors }),
     }
 }

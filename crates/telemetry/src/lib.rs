@@ -1,4 +1,4 @@
-//! What the process tells about itself: log lines, metrics and traces.
+//! What the process tells about itself: log lines, metrics, traces and profiles.
 //!
 //! [`init_logs`] installs the log: one JSON object per line on standard error, or coloured lines
 //! when that is a terminal. [`install_metrics`] installs the recorder behind the `metrics` macros.
@@ -36,6 +36,7 @@ mod metrics;
 mod metrics_of_parts;
 mod metrics_table;
 mod pretty;
+mod profiles;
 mod scrub;
 mod slo;
 mod spans;
@@ -45,5 +46,6 @@ pub use error::TelemetryError;
 pub use logs::{LogConfig, LogControl, LogFormat, init_logs, init_logs_and_traces, log_error};
 pub use metrics::{Kind, Metric, MetricsHandle, describe, install_metrics, metrics_markdown};
 pub use metrics_table::METRICS;
+pub use profiles::{Frame, Memory, Profile, ProfileError, Stack, Turn, cpu_profile, memory};
 pub use slo::{Indicator, SLOS, Slo, Speed, edge_target, slo_rules};
 pub use traces::{HOP, Outgoing, TraceConfig, TracesHandle, outgoing};
