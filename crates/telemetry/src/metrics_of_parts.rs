@@ -88,4 +88,22 @@ pub(crate) const PARTS: &[Metric] = &[
         labels: &["cache"],
         help: "How old what a memory answered with was. Cache: sold_out, stock.",
     },
+    // --- traces
+    Metric {
+        name: "traces_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["outcome"],
+        help: "Traces that were kept, by why: sampled (by their id, or because their caller keeps \
+               them), wanted (a batch with a sampled order in it), failed, slow. too_many: failed or \
+               slow, and not kept, because 200 others were in the same second.",
+    },
+    Metric {
+        name: "trace_spans_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["outcome"],
+        help: "Spans by what became of them: exported; lost: queue_full (the collector is too slow, \
+               or away), not_taken (it did not answer, or refused).",
+    },
 ];
