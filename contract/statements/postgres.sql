@@ -124,6 +124,17 @@ WHERE consumer = $1 AND order_id = $2
 ---- broker/unpark_event.sql
 DELETE FROM parked_event
 WHERE consumer = $1 AND order_id = $2 AND version = $3 AND attempts = $4
+---- catalog/catalogue_marks.sql
+-- The latest change of each kind: one question tells whether there is anything to be read.
+SELECT coalesce((SELECT max(p.revision) FROM product p), 0) AS products,
+       coalesce((SELECT max(r.revision) FROM price_rule r), 0) AS rules,
+       coalesce((SELECT max(l.revision) FROM list_price l), 0) AS prices
+---- catalog/changed_prices.sql
+SELECT p.price_list, p.sku, p.unit_amount, p.revision
+FROM list_price p
+WHERE p.revision > $1::bigint
+ORDER BY p.revision
+LIMIT $2::bigint
 ---- catalog/changed_products.sql
 SELECT p.sku, p.name, p.category, p.unit_amount, p.currency, p.active::int::bigint AS active,
        p.revision, p.updated_at
@@ -131,19 +142,78 @@ FROM product p
 WHERE p.revision > $1::bigint
 ORDER BY p.revision
 LIMIT $2::bigint
+---- catalog/changed_rules.sql
+SELECT r.kind, r.id, r.definition::text AS definition, r.revision, r.updated_at
+FROM price_rule r
+WHERE r.revision > $1::bigint
+ORDER BY r.revision
+LIMIT $2::bigint
+---- catalog/count_coupons.sql
+UPDATE coupon_count AS old
+SET used = old.used + more.used
+FROM unnest($1::text[], $2::bigint[]) AS more (coupon, used)
+WHERE old.coupon = more.coupon
+---- catalog/count_coupons_of_customers.sql
+SELECT u.coupon, u.customer_id, count(*) AS used
+FROM unnest($1::text[], $2::uuid[]) AS wanted (coupon, customer_id)
+JOIN coupon_use u ON u.coupon = wanted.coupon AND u.customer_id = wanted.customer_id
+WHERE u.released_at IS NULL
+GROUP BY u.coupon, u.customer_id
+---- catalog/coupons_used.sql
+SELECT c.coupon, c.used
+FROM unnest($1::text[]) AS wanted (coupon)
+JOIN coupon_count c ON c.coupon = wanted.coupon
 ---- catalog/find_products.sql
 SELECT p.sku, p.name, p.category, p.unit_amount, p.currency, p.active::int::bigint AS active,
        p.revision, p.updated_at
 FROM unnest($1::text[]) AS wanted (sku)
 JOIN product p ON p.sku = wanted.sku
+---- catalog/give_coupons_back.sql
+UPDATE coupon_use AS used
+SET released_at = $2::timestamptz
+FROM unnest($1::uuid[]) AS ended (order_id)
+WHERE used.order_id = ended.order_id AND used.released_at IS NULL
+RETURNING used.coupon
 ---- catalog/list_products.sql
 -- No SKU is empty, so the empty text comes before the first one.
 SELECT p.sku, p.name, p.category, p.unit_amount, p.currency, p.active::int::bigint AS active,
        p.revision, p.updated_at
 FROM product p
-WHERE p.sku > coalesce($2::text, '') AND ($1::text IS NULL OR p.category = $1::text)
+WHERE p.sku > coalesce($1::text, '')
+ORDER BY p.sku
+LIMIT $2::bigint
+---- catalog/lock_coupons.sql
+-- The row of each coupon, made where there is none, held until the transaction ends. In the order of
+-- the codes, so that two transactions do not wait for each other in a circle.
+INSERT INTO coupon_count AS old (coupon, used)
+SELECT wanted.coupon, 0
+FROM unnest($1::text[]) AS wanted (coupon)
+ORDER BY wanted.coupon COLLATE "C"
+ON CONFLICT (coupon) DO UPDATE SET used = old.used
+RETURNING coupon, used
+---- catalog/prices_on_list.sql
+-- No SKU is empty, so the empty text comes before the first one.
+SELECT p.sku, p.unit_amount, p.updated_at
+FROM list_price p
+WHERE p.price_list = $1::text AND p.sku > coalesce($2::text, '') AND p.unit_amount IS NOT NULL
 ORDER BY p.sku
 LIMIT $3::bigint
+---- catalog/put_prices.sql
+-- Writers take turns until they commit, as in put_products. -1 takes a price off its list.
+WITH turn AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock(7462, 0)
+), granted AS MATERIALIZED (
+    SELECT count(*) AS n FROM turn
+)
+INSERT INTO list_price AS old (price_list, sku, unit_amount, revision, updated_at)
+SELECT new.price_list, new.sku, nullif(new.unit_amount, -1), nextval('price_revision_seq'),
+       $4::timestamptz
+FROM granted, unnest($1::text[], $2::text[], $3::bigint[]) AS new (price_list, sku, unit_amount)
+WHERE granted.n > 0
+ON CONFLICT (price_list, sku) DO UPDATE
+SET unit_amount = excluded.unit_amount, revision = excluded.revision,
+    updated_at = excluded.updated_at
+WHERE old.unit_amount IS DISTINCT FROM excluded.unit_amount
 ---- catalog/put_products.sql
 -- Writers take turns, and a turn lasts until commit: so the order of the revisions is the order of
 -- the commits, and whoever has seen revision n never finds a smaller one later.
@@ -165,22 +235,154 @@ SET name = excluded.name, category = excluded.category, unit_amount = excluded.u
     updated_at = excluded.updated_at
 WHERE (old.name, old.category, old.unit_amount, old.currency, old.active)
    <> (excluded.name, excluded.category, excluded.unit_amount, excluded.currency, excluded.active)
+---- catalog/put_rules.sql
+-- Writers take turns until they commit, as in put_products: so the order of the revisions is the
+-- order of the commits.
+WITH turn AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock(7462, 0)
+), granted AS MATERIALIZED (
+    SELECT count(*) AS n FROM turn
+)
+INSERT INTO price_rule AS old (kind, id, definition, revision, updated_at)
+SELECT new.kind, new.id, new.definition::json, nextval('price_revision_seq'), $4::timestamptz
+FROM granted, unnest($1::text[], $2::text[], $3::text[]) AS new (kind, id, definition)
+WHERE granted.n > 0
+ON CONFLICT (kind, id) DO UPDATE
+SET definition = excluded.definition, revision = excluded.revision,
+    updated_at = excluded.updated_at
+WHERE old.definition::text <> excluded.definition::text
+---- catalog/use_coupons.sql
+INSERT INTO coupon_use (order_id, coupon, customer_id, used_at)
+SELECT new.order_id, new.coupon, new.customer_id, $4::timestamptz
+FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS new (order_id, coupon, customer_id)
+---- customers/change_customer.sql
+UPDATE customer
+SET name = $3::text, email = $4::text, default_payment_method = $5::text,
+    updated_at = $6::timestamptz, version = version + 1
+WHERE id = $1::uuid AND version = $2::bigint AND erased_at IS NULL
+---- customers/change_password.sql
+UPDATE account
+SET password_hash = $3::text, password_changed_at = $4::timestamptz
+WHERE id = $1::uuid AND password_hash = $2::text
+---- customers/count_addresses.sql
+-- How many others there are.
+SELECT count(*) AS others
+FROM customer_address
+WHERE customer_id = $1::uuid AND name <> $2::text
+---- customers/crowd_out_sessions.sql
+-- The oldest of an account that has more than so many.
+UPDATE session
+SET ended_at = $3::timestamptz, ended_why = 'crowded_out'
+WHERE account_id = $1::uuid AND ended_at IS NULL
+  AND id NOT IN (
+      SELECT s.id
+      FROM session s
+      WHERE s.account_id = $1::uuid AND s.ended_at IS NULL
+      ORDER BY s.id DESC
+      LIMIT $2::bigint
+  )
+RETURNING id
+---- customers/delete_account.sql
+DELETE FROM account
+WHERE id = $1::uuid
+---- customers/delete_address.sql
+DELETE FROM customer_address
+WHERE customer_id = $1::uuid AND name = $2::text
+---- customers/delete_addresses.sql
+DELETE FROM customer_address
+WHERE customer_id = $1::uuid
+---- customers/delete_refresh_tokens.sql
+DELETE FROM refresh_token
+WHERE session_id IN (SELECT s.id FROM session s WHERE s.account_id = $1::uuid)
+---- customers/delete_sessions.sql
+DELETE FROM session
+WHERE account_id = $1::uuid
+RETURNING id
+---- customers/end_session.sql
+UPDATE session
+SET ended_at = $2::timestamptz, ended_why = $3::text
+WHERE id = $1::uuid AND ended_at IS NULL
+---- customers/end_sessions.sql
+UPDATE session
+SET ended_at = $2::timestamptz, ended_why = $3::text
+WHERE account_id = $1::uuid AND ended_at IS NULL
+RETURNING id
+---- customers/erase_customer.sql
+UPDATE customer
+SET external_ref = NULL, name = '', email = NULL, default_payment_method = NULL,
+    updated_at = $2::timestamptz, erased_at = $2::timestamptz, version = version + 1
+WHERE id = $1::uuid AND erased_at IS NULL
+---- customers/expired_sessions.sql
+-- Those that somebody else works on are left to the next time.
+SELECT s.id
+FROM session s
+WHERE s.expires_at < $1::timestamptz
+ORDER BY s.expires_at
+LIMIT $2::bigint
+FOR UPDATE SKIP LOCKED
+---- customers/find_account.sql
+SELECT a.id, a.email, a.password_hash, a.role, a.customer_id, a.created_at
+FROM account a
+WHERE a.id = $1::uuid
+---- customers/find_account_by_email.sql
+SELECT a.id, a.email, a.password_hash, a.role, a.customer_id, a.created_at
+FROM account a
+WHERE a.email = $1::text
+---- customers/find_account_of_customer.sql
+SELECT a.id, a.email, a.password_hash, a.role, a.customer_id, a.created_at
+FROM account a
+WHERE a.customer_id = $1::uuid
 ---- customers/find_customers.sql
-SELECT c.id, c.external_ref, c.name, c.email, c.default_payment_method, c.created_at
+SELECT c.id, c.external_ref, c.name, c.email, c.default_payment_method, c.created_at,
+       coalesce(c.updated_at, c.created_at) AS updated_at, c.version
 FROM unnest($1::uuid[]) AS wanted (id)
 JOIN customer c ON c.id = wanted.id
+WHERE c.erased_at IS NULL
 ---- customers/find_imported.sql
-SELECT c.id, c.external_ref, c.name, c.email, c.default_payment_method, c.created_at
+SELECT c.id, c.external_ref, c.name, c.email, c.default_payment_method, c.created_at,
+       coalesce(c.updated_at, c.created_at) AS updated_at, c.version
 FROM unnest($1::text[]) AS wanted (external_ref)
 JOIN customer c ON c.external_ref = wanted.external_ref
 ---- customers/find_key.sql
-SELECT id, name, scopes, created_at, (revoked_at IS NOT NULL)::int::bigint AS revoked
+SELECT id, name, scopes, created_at, (revoked_at IS NOT NULL)::int::bigint AS revoked, prefix, expires_at,
+       last_used_at
 FROM api_key
 WHERE secret_hash = $1::bytea
 ---- customers/find_payers.sql
+-- Whoever is erased orders nothing any more.
 SELECT c.id, c.default_payment_method
 FROM unnest($1::uuid[]) AS wanted (id)
 JOIN customer c ON c.id = wanted.id
+WHERE c.erased_at IS NULL
+---- customers/find_refresh_token.sql
+SELECT r.session_id
+FROM refresh_token r
+WHERE r.secret_hash = $1::bytea
+---- customers/find_session.sql
+-- Whose session it is, while it lasts.
+SELECT s.expires_at, a.id, a.role, a.customer_id
+FROM session s
+JOIN account a ON a.id = s.account_id
+WHERE s.id = $1::uuid AND s.ended_at IS NULL
+---- customers/find_signing_key.sql
+SELECT secret
+FROM signing_key
+WHERE name = 'access'
+---- customers/forget_session_tokens.sql
+DELETE FROM refresh_token
+WHERE session_id IN (SELECT old.id FROM unnest($1::uuid[]) AS old (id))
+---- customers/forget_sessions.sql
+DELETE FROM session
+WHERE id IN (SELECT old.id FROM unnest($1::uuid[]) AS old (id))
+---- customers/get_key.sql
+SELECT id, name, scopes, created_at, (revoked_at IS NOT NULL)::int::bigint AS revoked, prefix, expires_at,
+       last_used_at
+FROM api_key
+WHERE id = $1::uuid
+---- customers/insert_account.sql
+INSERT INTO account (id, email, password_hash, role, customer_id, created_at, password_changed_at)
+VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::uuid, $6::timestamptz, $6::timestamptz)
+ON CONFLICT (email) DO NOTHING
 ---- customers/insert_customers.sql
 -- A reference that is taken keeps its customer. In the order of the references, so that two
 -- imports of the same file wait for each other instead of deadlocking.
@@ -192,29 +394,133 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
 ORDER BY new.external_ref COLLATE "C", new.place
 ON CONFLICT (external_ref) DO NOTHING
 ---- customers/insert_key.sql
-INSERT INTO api_key (id, name, secret_hash, scopes, created_at)
-VALUES ($1::uuid, $2::text, $3::bytea, $4::text, $5::timestamptz)
+INSERT INTO api_key (id, name, secret_hash, scopes, created_at, prefix, expires_at)
+VALUES ($1::uuid, $2::text, $3::bytea, $4::text, $5::timestamptz, $6::text, $7::timestamptz)
 ON CONFLICT (secret_hash) DO NOTHING
+---- customers/insert_refresh_token.sql
+INSERT INTO refresh_token (secret_hash, session_id, created_at)
+VALUES ($1::bytea, $2::uuid, $3::timestamptz)
+---- customers/insert_session.sql
+INSERT INTO session (id, account_id, created_at, expires_at)
+VALUES ($1::uuid, $2::uuid, $3::timestamptz, $4::timestamptz)
+---- customers/insert_signing_key.sql
+INSERT INTO signing_key (name, secret, created_at)
+VALUES ('access', $1::bytea, $2::timestamptz)
+ON CONFLICT (name) DO NOTHING
+---- customers/list_accounts.sql
+-- Newest first, like the customers.
+SELECT a.id, a.email, a.password_hash, a.role, a.customer_id, a.created_at
+FROM account a
+WHERE a.id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+ORDER BY a.id DESC
+LIMIT $2::bigint
+---- customers/list_addresses.sql
+SELECT name, recipient, line1, line2, city, region, postal_code, country, updated_at
+FROM customer_address
+WHERE customer_id = $1::uuid
+ORDER BY name
 ---- customers/list_customers.sql
 -- Newest first: the ids are UUIDv7, and none of those is as high as the one that stands for "from
 -- the newest on".
-SELECT c.id, c.external_ref, c.name, c.email, c.default_payment_method, c.created_at
+SELECT c.id, c.external_ref, c.name, c.email, c.default_payment_method, c.created_at,
+       coalesce(c.updated_at, c.created_at) AS updated_at, c.version
 FROM customer c
-WHERE c.id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+WHERE c.id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') AND c.erased_at IS NULL
 ORDER BY c.id DESC
 LIMIT $2::bigint
 ---- customers/list_keys.sql
 -- Newest first, like the customers.
-SELECT id, name, scopes, created_at, (revoked_at IS NOT NULL)::int::bigint AS revoked
+SELECT id, name, scopes, created_at, (revoked_at IS NOT NULL)::int::bigint AS revoked, prefix, expires_at,
+       last_used_at
 FROM api_key
 WHERE id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
 ORDER BY id DESC
 LIMIT $2::bigint
+---- customers/lock_account.sql
+-- Whatever changes the account or begins a session of it takes this lock first.
+SELECT a.id, a.email, a.password_hash, a.role, a.customer_id, a.created_at
+FROM account a
+WHERE a.id = $1::uuid
+FOR UPDATE
+---- customers/lock_customer.sql
+-- Whatever changes the customer or what is theirs takes this lock first.
+SELECT c.id, c.external_ref, c.name, c.email, c.default_payment_method, c.created_at,
+       coalesce(c.updated_at, c.created_at) AS updated_at, c.version,
+       (c.erased_at IS NOT NULL)::int::bigint AS erased
+FROM customer c
+WHERE c.id = $1::uuid
+FOR UPDATE
+---- customers/lock_session.sql
+-- After the account's lock, where both are taken.
+SELECT s.id, s.account_id, s.expires_at, s.ended_why
+FROM session s
+WHERE s.id = $1::uuid
+FOR UPDATE
+---- customers/note_key_uses.sql
+-- In the order of the ids, so that two nodes wait for each other instead of deadlocking.
+WITH used AS (
+    SELECT k.id, new.at
+    FROM unnest($1::uuid[], $2::timestamptz[]) AS new (id, at)
+    JOIN api_key k ON k.id = new.id
+    WHERE k.last_used_at IS NULL OR k.last_used_at < new.at
+    ORDER BY k.id
+    FOR UPDATE OF k
+)
+UPDATE api_key
+SET last_used_at = used.at
+FROM used
+WHERE api_key.id = used.id
+---- customers/put_address.sql
+INSERT INTO customer_address (customer_id, name, recipient, line1, line2, city, region, postal_code,
+                              country, updated_at)
+VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text, $8::text, $9::text,
+        $10::timestamptz)
+ON CONFLICT (customer_id, name) DO UPDATE
+SET recipient = excluded.recipient, line1 = excluded.line1, line2 = excluded.line2,
+    city = excluded.city, region = excluded.region, postal_code = excluded.postal_code,
+    country = excluded.country, updated_at = excluded.updated_at
 ---- customers/revoke_key.sql
 UPDATE api_key
 SET revoked_at = $2::timestamptz
 WHERE id = $1::uuid AND revoked_at IS NULL
 RETURNING secret_hash
+---- customers/session_account.sql
+-- Whose session it is or was.
+SELECT s.account_id FROM session s WHERE s.id = $1::uuid
+---- customers/use_refresh_token.sql
+UPDATE refresh_token
+SET used_at = $2::timestamptz
+WHERE secret_hash = $1::bytea AND used_at IS NULL
+---- flags/changed_flags.sql
+SELECT f.key, f.definition::text AS definition, f.revision, f.updated_by, f.updated_at
+FROM flag f
+WHERE f.revision > $1::bigint
+ORDER BY f.revision
+LIMIT $2::bigint
+---- flags/find_flag.sql
+SELECT f.definition::text AS definition, f.file_definition::text AS file_definition
+FROM flag f
+WHERE f.key = $1::text
+---- flags/flag_changes.sql
+SELECT c.id, c.at, c.actor, c.old::text AS old, c.new::text AS new
+FROM flag_change c
+WHERE c.key = $1::text AND ($2::uuid IS NULL OR c.id < $2::uuid)
+ORDER BY c.id DESC
+LIMIT $3::bigint
+---- flags/lock_flags.sql
+-- Writers take turns until they commit: so the order of the revisions is the order of the commits.
+SELECT pg_advisory_xact_lock(7462, 1)::text AS locked
+---- flags/note_flag_change.sql
+INSERT INTO flag_change (id, key, at, actor, old, new)
+VALUES ($1::uuid, $2::text, $3::timestamptz, $4::text, $5::json, $6::json)
+---- flags/put_flag.sql
+INSERT INTO flag AS old (key, definition, file_definition, revision, updated_by, updated_at)
+VALUES ($1::text, $2::json, $3::json, nextval('flag_revision_seq'), $4::text, $5::timestamptz)
+ON CONFLICT (key) DO UPDATE
+SET definition = excluded.definition,
+    file_definition = coalesce(excluded.file_definition, old.file_definition),
+    revision = excluded.revision, updated_by = excluded.updated_by,
+    updated_at = excluded.updated_at
 ---- inventory/add_adjustments.sql
 INSERT INTO stock_adjustment (id, sku, delta, reason, location, actor, at)
 SELECT new.id, new.sku, new.delta, new.reason, new.location, $6, $7
@@ -394,51 +700,68 @@ SELECT count(*) AS orders FROM orders WHERE status = 'pending' AND created_at < 
 SELECT o.id, o.principal_id, o.idempotency_key, o.fingerprint, o.external_ref, o.customer_id, o.status, o.currency,
        o.amount_subtotal, o.amount_discount, o.amount_tax, o.amount_total, o.amount_authorized,
        o.amount_captured, o.amount_refunded, o.capture, o.payment::text AS payment, o.lines::text AS lines,
-       o.metadata::text AS metadata, o.cancel_requested, o.goods, o.created_at, o.updated_at, o.version
+       o.metadata::text AS metadata, o.pricing::text AS pricing, o.cancel_requested, o.goods, o.created_at, o.updated_at, o.version
 FROM unnest($1::uuid[], $2::text[]) AS wanted (principal_id, key)
 JOIN orders o ON o.principal_id = wanted.principal_id AND o.idempotency_key = wanted.key
 ---- orders/get_order.sql
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
        amount_captured, amount_refunded, capture, payment::text AS payment, lines::text AS lines,
-       metadata::text AS metadata, cancel_requested, goods, created_at, updated_at, version
+       metadata::text AS metadata, pricing::text AS pricing, cancel_requested, goods, created_at, updated_at, version
 FROM orders
 WHERE id = $1
 ---- orders/given_up_orders.sql
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
        amount_captured, amount_refunded, capture, payment::text AS payment, lines::text AS lines,
-       metadata::text AS metadata, cancel_requested, goods, created_at, updated_at, version
+       metadata::text AS metadata, pricing::text AS pricing, cancel_requested, goods, created_at, updated_at, version
 FROM orders
 -- Orders that ended although nobody knew of their payment, placed since $1.
 WHERE status = 'cancelled' AND payment ->> 'status' = 'sending' AND created_at >= $1 AND id > $3
 ORDER BY id
 LIMIT $2
+---- orders/insert_mismatches.sql
+INSERT INTO pricing_mismatch (order_id, at, currency, engine, total, other_engine, other_total, why,
+                              trace_id)
+SELECT new.order_id, new.at, new.currency, new.engine, new.total, new.other_engine,
+       nullif(new.other_total, -1), new.why, new.trace_id
+FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::bigint[], $6::text[],
+            $7::bigint[], $8::text[], $9::text[])
+     AS new (order_id, at, currency, engine, total, other_engine, other_total, why, trace_id)
+ON CONFLICT (order_id) DO NOTHING
 ---- orders/insert_orders.sql
 -- Claims the idempotency keys and writes the orders in one. A key that is taken gives no row: its
 -- request leaves the batch and is told what the first one was told.
 INSERT INTO orders (id, principal_id, idempotency_key, fingerprint, external_ref, customer_id,
                     status, currency, amount_subtotal, amount_discount, amount_tax, amount_total,
                     amount_authorized, amount_captured, amount_refunded, capture, payment, lines,
-                    metadata, created_at, updated_at, version)
+                    metadata, created_at, updated_at, version, pricing)
 SELECT new.id, new.principal_id, new.idempotency_key, new.fingerprint, new.external_ref,
        new.customer_id, 'pending', new.currency, new.subtotal, new.discount, new.tax, new.total,
        0, 0, 0, new.capture, new.payment::json, new.lines::json, new.metadata::json,
-       new.created_at, new.created_at, 1
+       new.created_at, new.created_at, 1, new.pricing::json
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::uuid[], $7::text[],
             $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::text[],
-            $14::text[], $15::text[], $16::timestamptz[])
+            $14::text[], $15::text[], $16::timestamptz[], $17::text[])
      AS new (id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, currency,
-             subtotal, discount, tax, total, capture, payment, lines, metadata, created_at)
+             subtotal, discount, tax, total, capture, payment, lines, metadata, created_at,
+             pricing)
 -- In key order, as every node does it, so that two batches cannot wait for each other in a circle.
 ORDER BY new.principal_id, new.idempotency_key COLLATE "C"
 ON CONFLICT (principal_id, idempotency_key) DO NOTHING
 RETURNING id
+---- orders/list_mismatches.sql
+SELECT m.order_id, m.at, m.currency, m.engine, m.total, m.other_engine, m.other_total, m.why,
+       m.trace_id
+FROM pricing_mismatch m
+WHERE $1::uuid IS NULL OR m.order_id < $1::uuid
+ORDER BY m.order_id DESC
+LIMIT $2::bigint
 ---- orders/list_orders.sql
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
        amount_captured, amount_refunded, capture, payment::text AS payment, lines::text AS lines,
-       metadata::text AS metadata, cancel_requested, goods, created_at, updated_at, version
+       metadata::text AS metadata, pricing::text AS pricing, cancel_requested, goods, created_at, updated_at, version
 FROM orders
 WHERE ($2::uuid IS NULL OR id < $2)
   AND ($6::uuid IS NULL OR id >= $6)
@@ -451,7 +774,7 @@ LIMIT $1
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
        amount_captured, amount_refunded, capture, payment::text AS payment, lines::text AS lines,
-       metadata::text AS metadata, cancel_requested, goods, created_at, updated_at, version
+       metadata::text AS metadata, pricing::text AS pricing, cancel_requested, goods, created_at, updated_at, version
 FROM orders
 WHERE external_ref = $7
   AND ($2::uuid IS NULL OR id < $2)
@@ -465,7 +788,7 @@ LIMIT $1
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
        amount_captured, amount_refunded, capture, payment::text AS payment, lines::text AS lines,
-       metadata::text AS metadata, cancel_requested, goods, created_at, updated_at, version
+       metadata::text AS metadata, pricing::text AS pricing, cancel_requested, goods, created_at, updated_at, version
 FROM orders
 WHERE customer_id = $7
   AND ($2::uuid IS NULL OR id < $2)
@@ -481,7 +804,7 @@ LIMIT $1
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
        amount_captured, amount_refunded, capture, payment::text AS payment, lines::text AS lines,
-       metadata::text AS metadata, cancel_requested, goods, created_at, updated_at, version
+       metadata::text AS metadata, pricing::text AS pricing, cancel_requested, goods, created_at, updated_at, version
 FROM orders
 WHERE id = ANY ($1::uuid[])
 ORDER BY id
@@ -490,7 +813,7 @@ FOR UPDATE
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
        amount_captured, amount_refunded, capture, payment::text AS payment, lines::text AS lines,
-       metadata::text AS metadata, cancel_requested, goods, created_at, updated_at, version
+       metadata::text AS metadata, pricing::text AS pricing, cancel_requested, goods, created_at, updated_at, version
 FROM orders
 WHERE id = ANY ($1::uuid[])
 ORDER BY id DESC
@@ -498,7 +821,7 @@ ORDER BY id DESC
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
        amount_captured, amount_refunded, capture, payment::text AS payment, lines::text AS lines,
-       metadata::text AS metadata, cancel_requested, goods, created_at, updated_at, version
+       metadata::text AS metadata, pricing::text AS pricing, cancel_requested, goods, created_at, updated_at, version
 FROM orders
 WHERE id > $1
 ORDER BY id
@@ -507,7 +830,7 @@ LIMIT $2
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
        amount_captured, amount_refunded, capture, payment::text AS payment, lines::text AS lines,
-       metadata::text AS metadata, cancel_requested, goods, created_at, updated_at, version
+       metadata::text AS metadata, pricing::text AS pricing, cancel_requested, goods, created_at, updated_at, version
 FROM orders
 -- Orders whose payment is not settled although they are older than $1.
 WHERE status = 'pending' AND created_at < $1 AND id > $3
@@ -517,7 +840,7 @@ LIMIT $2
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
        amount_captured, amount_refunded, capture, payment::text AS payment, lines::text AS lines,
-       metadata::text AS metadata, cancel_requested, goods, created_at, updated_at, version
+       metadata::text AS metadata, pricing::text AS pricing, cancel_requested, goods, created_at, updated_at, version
 FROM orders
 -- As pending_orders, but newest first, and before $3.
 WHERE status = 'pending' AND created_at < $1 AND ($3::uuid IS NULL OR id < $3)
@@ -709,13 +1032,20 @@ WHERE partition = $1 AND seq > $2
 ORDER BY seq
 LIMIT $3
 ---- store/read_wanted_events.sql
--- The data of kinds that nobody asked for stay where they are: they are most of an event's weight.
+-- Of the events that nobody asked for only the last of the page is read out: it tells how far the
+-- page went. They would be half of all rows.
+WITH page AS (
+    SELECT partition, seq, id, order_id, version, type, at, actor, cause, trace_id, data,
+           type = ANY ($1::text[]) AS wanted, count(*) OVER () AS passed, max(seq) OVER () AS last
+    FROM (
+        SELECT * FROM event WHERE partition = $2 AND seq > $3 ORDER BY seq LIMIT $4
+    ) AS next
+)
 SELECT CAST(partition AS bigint) AS partition, seq, id, order_id, version, type, at, actor, cause,
-       trace_id, CASE WHEN type = ANY ($1::text[]) THEN CAST(data AS text) END AS data
-FROM event
-WHERE partition = $2 AND seq > $3
+       trace_id, CASE WHEN wanted THEN CAST(data AS text) END AS data, passed
+FROM page
+WHERE wanted OR seq = last
 ORDER BY seq
-LIMIT $4
 ---- store/release_leases.sql
 UPDATE lease
 SET expires_at = 'epoch'

@@ -119,23 +119,89 @@ WHERE consumer = $1 AND order_id = $2
 ---- broker/unpark_event.sql
 DELETE FROM parked_event
 WHERE consumer = $1 AND order_id = $2 AND version = $3 AND attempts = $4
+---- catalog/catalogue_marks.sql
+-- The latest change of each kind: one question tells whether there is anything to be read.
+SELECT coalesce((SELECT max(p.revision) FROM product p), 0) AS products,
+       coalesce((SELECT max(r.revision) FROM price_rule r), 0) AS rules,
+       coalesce((SELECT max(l.revision) FROM list_price l), 0) AS prices
+---- catalog/changed_prices.sql
+SELECT p.price_list, p.sku, p.unit_amount, p.revision
+FROM list_price p
+WHERE p.revision > $1
+ORDER BY p.revision
+LIMIT $2
 ---- catalog/changed_products.sql
 SELECT p.sku, p.name, p.category, p.unit_amount, p.currency, p.active, p.revision, p.updated_at
 FROM product p
 WHERE p.revision > $1
 ORDER BY p.revision
 LIMIT $2
+---- catalog/changed_rules.sql
+SELECT r.kind, r.id, r.definition, r.revision, r.updated_at
+FROM price_rule r
+WHERE r.revision > $1
+ORDER BY r.revision
+LIMIT $2
+---- catalog/count_coupons.sql
+UPDATE coupon_count AS old
+SET used = old.used + (more.value ->> 1)
+FROM json_each($1) AS more
+WHERE old.coupon = more.value ->> 0
+---- catalog/count_coupons_of_customers.sql
+SELECT u.coupon, u.customer_id, count(*) AS used
+FROM json_each($1) AS wanted
+JOIN coupon_use u ON u.coupon = wanted.value ->> 0 AND u.customer_id = unhex(wanted.value ->> 1)
+WHERE u.released_at IS NULL
+GROUP BY u.coupon, u.customer_id
+---- catalog/coupons_used.sql
+SELECT c.coupon, c.used
+FROM json_each($1) AS wanted
+JOIN coupon_count c ON c.coupon = wanted.value ->> 0
 ---- catalog/find_products.sql
 SELECT p.sku, p.name, p.category, p.unit_amount, p.currency, p.active, p.revision, p.updated_at
 FROM json_each($1) AS wanted
 JOIN product p ON p.sku = wanted.value ->> 0
+---- catalog/give_coupons_back.sql
+UPDATE coupon_use AS used
+SET released_at = $2
+FROM json_each($1) AS ended
+WHERE used.order_id = unhex(ended.value ->> 0) AND used.released_at IS NULL
+RETURNING coupon
 ---- catalog/list_products.sql
 -- No SKU is empty, so the empty text comes before the first one.
-SELECT p.sku, p.name, p.category, p.unit_amount, p.currency, p.active, p.revision, p.updated_at
+SELECT p.sku, p.name, p.category, p.unit_amount, p.currency, p.active,
+       p.revision, p.updated_at
 FROM product p
-WHERE p.sku > coalesce($2, '') AND ($1 IS NULL OR p.category = $1)
+WHERE p.sku > coalesce($1, '')
+ORDER BY p.sku
+LIMIT $2
+---- catalog/lock_coupons.sql
+-- The row of each coupon, made where there is none. There is one writer at a time.
+INSERT INTO coupon_count AS old (coupon, used)
+SELECT wanted.value ->> 0, 0
+FROM json_each($1) AS wanted
+WHERE true -- keeps the parser from reading ON as a join's
+ON CONFLICT (coupon) DO UPDATE SET used = old.used
+RETURNING coupon, used
+---- catalog/prices_on_list.sql
+-- No SKU is empty, so the empty text comes before the first one.
+SELECT p.sku, p.unit_amount, p.updated_at
+FROM list_price p
+WHERE p.price_list = $1 AND p.sku > coalesce($2, '') AND p.unit_amount IS NOT NULL
 ORDER BY p.sku
 LIMIT $3
+---- catalog/put_prices.sql
+-- One writer at a time, and no row is ever deleted: the next revision is the highest plus one. -1
+-- takes a price off its list.
+INSERT INTO list_price AS old (price_list, sku, unit_amount, revision, updated_at)
+SELECT new.value ->> 0, new.value ->> 1, nullif(new.value ->> 2, -1),
+       (SELECT coalesce(max(revision), 0) FROM list_price) + 1 + new.key, $2
+FROM json_each($1) AS new
+WHERE true -- keeps the parser from reading ON as a join's
+ON CONFLICT (price_list, sku) DO UPDATE
+SET unit_amount = excluded.unit_amount, revision = excluded.revision,
+    updated_at = excluded.updated_at
+WHERE old.unit_amount IS NOT excluded.unit_amount
 ---- catalog/put_products.sql
 -- One writer at a time, and no product is ever deleted: the next revision is the highest plus one.
 INSERT INTO product AS old (sku, name, category, unit_amount, currency, active, revision, updated_at)
@@ -150,22 +216,148 @@ SET name = excluded.name, category = excluded.category, unit_amount = excluded.u
     updated_at = excluded.updated_at
 WHERE (old.name, old.category, old.unit_amount, old.currency, old.active)
    <> (excluded.name, excluded.category, excluded.unit_amount, excluded.currency, excluded.active)
+---- catalog/put_rules.sql
+-- One writer at a time, and no rule is ever deleted: the next revision is the highest plus one.
+INSERT INTO price_rule AS old (kind, id, definition, revision, updated_at)
+SELECT new.value ->> 0, new.value ->> 1, new.value ->> 2,
+       (SELECT coalesce(max(revision), 0) FROM price_rule) + 1 + new.key, $2
+FROM json_each($1) AS new
+WHERE true -- keeps the parser from reading ON as a join's
+ON CONFLICT (kind, id) DO UPDATE
+SET definition = excluded.definition, revision = excluded.revision,
+    updated_at = excluded.updated_at
+WHERE old.definition <> excluded.definition
+---- catalog/use_coupons.sql
+INSERT INTO coupon_use (order_id, coupon, customer_id, used_at)
+SELECT unhex(new.value ->> 0), new.value ->> 1, unhex(new.value ->> 2), $2
+FROM json_each($1) AS new
+---- customers/change_customer.sql
+UPDATE customer
+SET name = $3, email = $4, default_payment_method = $5,
+    updated_at = $6, version = version + 1
+WHERE id = $1 AND version = $2 AND erased_at IS NULL
+---- customers/change_password.sql
+UPDATE account
+SET password_hash = $3, password_changed_at = $4
+WHERE id = $1 AND password_hash = $2
+---- customers/count_addresses.sql
+-- How many others there are.
+SELECT count(*) AS others
+FROM customer_address
+WHERE customer_id = $1 AND name <> $2
+---- customers/crowd_out_sessions.sql
+-- The oldest of an account that has more than so many.
+UPDATE session
+SET ended_at = $3, ended_why = 'crowded_out'
+WHERE account_id = $1 AND ended_at IS NULL
+  AND id NOT IN (
+      SELECT s.id
+      FROM session s
+      WHERE s.account_id = $1 AND s.ended_at IS NULL
+      ORDER BY s.id DESC
+      LIMIT $2
+  )
+RETURNING id
+---- customers/delete_account.sql
+DELETE FROM account
+WHERE id = $1
+---- customers/delete_address.sql
+DELETE FROM customer_address
+WHERE customer_id = $1 AND name = $2
+---- customers/delete_addresses.sql
+DELETE FROM customer_address
+WHERE customer_id = $1
+---- customers/delete_refresh_tokens.sql
+DELETE FROM refresh_token
+WHERE session_id IN (SELECT s.id FROM session s WHERE s.account_id = $1)
+---- customers/delete_sessions.sql
+DELETE FROM session
+WHERE account_id = $1
+RETURNING id
+---- customers/end_session.sql
+UPDATE session
+SET ended_at = $2, ended_why = $3
+WHERE id = $1 AND ended_at IS NULL
+---- customers/end_sessions.sql
+UPDATE session
+SET ended_at = $2, ended_why = $3
+WHERE account_id = $1 AND ended_at IS NULL
+RETURNING id
+---- customers/erase_customer.sql
+UPDATE customer
+SET external_ref = NULL, name = '', email = NULL, default_payment_method = NULL,
+    updated_at = $2, erased_at = $2, version = version + 1
+WHERE id = $1 AND erased_at IS NULL
+---- customers/expired_sessions.sql
+-- Those that somebody else works on are left to the next time.
+SELECT s.id
+FROM session s
+WHERE s.expires_at < $1
+ORDER BY s.expires_at
+LIMIT $2
+---- customers/find_account.sql
+SELECT a.id, a.email, a.password_hash, a.role, a.customer_id, a.created_at
+FROM account a
+WHERE a.id = $1
+---- customers/find_account_by_email.sql
+SELECT a.id, a.email, a.password_hash, a.role, a.customer_id, a.created_at
+FROM account a
+WHERE a.email = $1
+---- customers/find_account_of_customer.sql
+SELECT a.id, a.email, a.password_hash, a.role, a.customer_id, a.created_at
+FROM account a
+WHERE a.customer_id = $1
 ---- customers/find_customers.sql
-SELECT c.id, c.external_ref, c.name, c.email, c.default_payment_method, c.created_at
+SELECT c.id, c.external_ref, c.name, c.email, c.default_payment_method, c.created_at,
+       coalesce(c.updated_at, c.created_at) AS updated_at, c.version
 FROM json_each($1) AS wanted
 JOIN customer c ON c.id = unhex(wanted.value ->> 0)
+WHERE c.erased_at IS NULL
 ---- customers/find_imported.sql
-SELECT c.id, c.external_ref, c.name, c.email, c.default_payment_method, c.created_at
+SELECT c.id, c.external_ref, c.name, c.email, c.default_payment_method, c.created_at,
+       coalesce(c.updated_at, c.created_at) AS updated_at, c.version
 FROM json_each($1) AS wanted
 JOIN customer c ON c.external_ref = wanted.value ->> 0
 ---- customers/find_key.sql
-SELECT id, name, scopes, created_at, revoked_at IS NOT NULL AS revoked
+SELECT id, name, scopes, created_at, (revoked_at IS NOT NULL) AS revoked, prefix, expires_at,
+       last_used_at
 FROM api_key
 WHERE secret_hash = $1
 ---- customers/find_payers.sql
+-- Whoever is erased orders nothing any more.
 SELECT c.id, c.default_payment_method
 FROM json_each($1) AS wanted
 JOIN customer c ON c.id = unhex(wanted.value ->> 0)
+WHERE c.erased_at IS NULL
+---- customers/find_refresh_token.sql
+SELECT r.session_id
+FROM refresh_token r
+WHERE r.secret_hash = $1
+---- customers/find_session.sql
+-- Whose session it is, while it lasts.
+SELECT s.expires_at, a.id, a.role, a.customer_id
+FROM session s
+JOIN account a ON a.id = s.account_id
+WHERE s.id = $1 AND s.ended_at IS NULL
+---- customers/find_signing_key.sql
+SELECT secret
+FROM signing_key
+WHERE name = 'access'
+---- customers/forget_session_tokens.sql
+DELETE FROM refresh_token
+WHERE session_id IN (SELECT unhex(old.value ->> 0) FROM json_each($1) AS old)
+---- customers/forget_sessions.sql
+DELETE FROM session
+WHERE id IN (SELECT unhex(old.value ->> 0) FROM json_each($1) AS old)
+---- customers/get_key.sql
+SELECT id, name, scopes, created_at, (revoked_at IS NOT NULL) AS revoked, prefix, expires_at,
+       last_used_at
+FROM api_key
+WHERE id = $1
+---- customers/insert_account.sql
+INSERT INTO account (id, email, password_hash, role, customer_id, created_at, password_changed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $6)
+ON CONFLICT (email) DO NOTHING
 ---- customers/insert_customers.sql
 -- A reference that is taken keeps its customer.
 INSERT INTO customer (id, external_ref, name, email, default_payment_method, created_at)
@@ -175,29 +367,122 @@ WHERE true -- keeps the parser from reading ON as a join's
 ORDER BY new.key
 ON CONFLICT (external_ref) DO NOTHING
 ---- customers/insert_key.sql
-INSERT INTO api_key (id, name, secret_hash, scopes, created_at)
-VALUES ($1, $2, $3, $4, $5)
+INSERT INTO api_key (id, name, secret_hash, scopes, created_at, prefix, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (secret_hash) DO NOTHING
+---- customers/insert_refresh_token.sql
+INSERT INTO refresh_token (secret_hash, session_id, created_at)
+VALUES ($1, $2, $3)
+---- customers/insert_session.sql
+INSERT INTO session (id, account_id, created_at, expires_at)
+VALUES ($1, $2, $3, $4)
+---- customers/insert_signing_key.sql
+INSERT INTO signing_key (name, secret, created_at)
+VALUES ('access', $1, $2)
+ON CONFLICT (name) DO NOTHING
+---- customers/list_accounts.sql
+-- Newest first, like the customers.
+SELECT a.id, a.email, a.password_hash, a.role, a.customer_id, a.created_at
+FROM account a
+WHERE a.id < coalesce($1, unhex('ffffffffffffffffffffffffffffffff'))
+ORDER BY a.id DESC
+LIMIT $2
+---- customers/list_addresses.sql
+SELECT name, recipient, line1, line2, city, region, postal_code, country, updated_at
+FROM customer_address
+WHERE customer_id = $1
+ORDER BY name
 ---- customers/list_customers.sql
 -- Newest first: the ids are UUIDv7, and none of those is as high as the one that stands for "from
 -- the newest on".
-SELECT c.id, c.external_ref, c.name, c.email, c.default_payment_method, c.created_at
+SELECT c.id, c.external_ref, c.name, c.email, c.default_payment_method, c.created_at,
+       coalesce(c.updated_at, c.created_at) AS updated_at, c.version
 FROM customer c
-WHERE c.id < coalesce($1, unhex('ffffffffffffffffffffffffffffffff'))
+WHERE c.id < coalesce($1, unhex('ffffffffffffffffffffffffffffffff')) AND c.erased_at IS NULL
 ORDER BY c.id DESC
 LIMIT $2
 ---- customers/list_keys.sql
 -- Newest first, like the customers.
-SELECT id, name, scopes, created_at, revoked_at IS NOT NULL AS revoked
+SELECT id, name, scopes, created_at, (revoked_at IS NOT NULL) AS revoked, prefix, expires_at,
+       last_used_at
 FROM api_key
 WHERE id < coalesce($1, unhex('ffffffffffffffffffffffffffffffff'))
 ORDER BY id DESC
 LIMIT $2
+---- customers/lock_account.sql
+-- Whatever changes the account or begins a session of it takes this lock first.
+SELECT a.id, a.email, a.password_hash, a.role, a.customer_id, a.created_at
+FROM account a
+WHERE a.id = $1
+---- customers/lock_customer.sql
+-- Whatever changes the customer or what is theirs takes this lock first.
+SELECT c.id, c.external_ref, c.name, c.email, c.default_payment_method, c.created_at,
+       coalesce(c.updated_at, c.created_at) AS updated_at, c.version,
+       (c.erased_at IS NOT NULL) AS erased
+FROM customer c
+WHERE c.id = $1
+---- customers/lock_session.sql
+-- After the account's lock, where both are taken.
+SELECT s.id, s.account_id, s.expires_at, s.ended_why
+FROM session s
+WHERE s.id = $1
+---- customers/note_key_uses.sql
+UPDATE api_key
+SET last_used_at = new.value ->> 1
+FROM json_each($1) AS new
+WHERE api_key.id = unhex(new.value ->> 0)
+  AND (api_key.last_used_at IS NULL OR api_key.last_used_at < new.value ->> 1)
+---- customers/put_address.sql
+INSERT INTO customer_address (customer_id, name, recipient, line1, line2, city, region, postal_code,
+                              country, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+        $10)
+ON CONFLICT (customer_id, name) DO UPDATE
+SET recipient = excluded.recipient, line1 = excluded.line1, line2 = excluded.line2,
+    city = excluded.city, region = excluded.region, postal_code = excluded.postal_code,
+    country = excluded.country, updated_at = excluded.updated_at
 ---- customers/revoke_key.sql
 UPDATE api_key
 SET revoked_at = $2
 WHERE id = $1 AND revoked_at IS NULL
 RETURNING secret_hash
+---- customers/session_account.sql
+-- Whose session it is or was.
+SELECT s.account_id FROM session s WHERE s.id = $1
+---- customers/use_refresh_token.sql
+UPDATE refresh_token
+SET used_at = $2
+WHERE secret_hash = $1 AND used_at IS NULL
+---- flags/changed_flags.sql
+SELECT f.key, f.definition, f.revision, f.updated_by, f.updated_at
+FROM flag f
+WHERE f.revision > $1
+ORDER BY f.revision
+LIMIT $2
+---- flags/find_flag.sql
+SELECT f.definition, f.file_definition
+FROM flag f
+WHERE f.key = $1
+---- flags/flag_changes.sql
+SELECT c.id, c.at, c.actor, c.old, c.new
+FROM flag_change c
+WHERE c.key = $1 AND ($2 IS NULL OR c.id < $2)
+ORDER BY c.id DESC
+LIMIT $3
+---- flags/lock_flags.sql
+-- There is one writer at a time.
+SELECT 1 AS locked
+---- flags/note_flag_change.sql
+INSERT INTO flag_change (id, key, at, actor, old, new)
+VALUES ($1, $2, $3, $4, $5, $6)
+---- flags/put_flag.sql
+INSERT INTO flag AS old (key, definition, file_definition, revision, updated_by, updated_at)
+VALUES ($1, $2, $3, (SELECT coalesce(max(revision), 0) FROM flag) + 1, $4, $5)
+ON CONFLICT (key) DO UPDATE
+SET definition = excluded.definition,
+    file_definition = coalesce(excluded.file_definition, old.file_definition),
+    revision = excluded.revision, updated_by = excluded.updated_by,
+    updated_at = excluded.updated_at
 ---- inventory/add_adjustments.sql
 INSERT INTO stock_adjustment (id, sku, delta, reason, location, actor, at)
 SELECT unhex(new.value ->> 0), new.value ->> 1, new.value ->> 2, new.value ->> 3, new.value ->> 4,
@@ -375,7 +660,7 @@ SELECT count(*) AS orders FROM orders WHERE status = 'pending' AND created_at < 
 ---- orders/find_keys.sql
 SELECT o.id, o.principal_id, o.idempotency_key, o.fingerprint, o.external_ref, o.customer_id, o.status, o.currency,
        o.amount_subtotal, o.amount_discount, o.amount_tax, o.amount_total, o.amount_authorized,
-       o.amount_captured, o.amount_refunded, o.capture, o.payment, o.lines, o.metadata, o.cancel_requested, o.goods, o.created_at, o.updated_at,
+       o.amount_captured, o.amount_refunded, o.capture, o.payment, o.lines, o.metadata, o.pricing, o.cancel_requested, o.goods, o.created_at, o.updated_at,
        o.version
 FROM json_each($1) AS wanted
 JOIN orders o ON o.principal_id = unhex(wanted.value ->> 0)
@@ -383,20 +668,28 @@ JOIN orders o ON o.principal_id = unhex(wanted.value ->> 0)
 ---- orders/get_order.sql
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
-       amount_captured, amount_refunded, capture, payment, lines, metadata, cancel_requested, goods, created_at, updated_at,
+       amount_captured, amount_refunded, capture, payment, lines, metadata, pricing, cancel_requested, goods, created_at, updated_at,
        version
 FROM orders
 WHERE id = $1
 ---- orders/given_up_orders.sql
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
-       amount_captured, amount_refunded, capture, payment, lines, metadata, cancel_requested, goods, created_at, updated_at,
+       amount_captured, amount_refunded, capture, payment, lines, metadata, pricing, cancel_requested, goods, created_at, updated_at,
        version
 FROM orders
 -- Orders that ended although nobody knew of their payment, placed since $1.
 WHERE status = 'cancelled' AND payment ->> 'status' = 'sending' AND created_at >= $1 AND id > $3
 ORDER BY id
 LIMIT $2
+---- orders/insert_mismatches.sql
+INSERT INTO pricing_mismatch (order_id, at, currency, engine, total, other_engine, other_total, why,
+                              trace_id)
+SELECT unhex(new.value ->> 0), new.value ->> 1, new.value ->> 2, new.value ->> 3, new.value ->> 4,
+       new.value ->> 5, nullif(new.value ->> 6, -1), new.value ->> 7, new.value ->> 8
+FROM json_each($1) AS new
+WHERE true -- keeps the parser from reading ON as a join's
+ON CONFLICT (order_id) DO NOTHING
 ---- orders/insert_orders.sql
 -- Claims the idempotency keys and writes the orders in one. A key that is taken gives no row: its
 -- request leaves the batch and is told what the first one was told.
@@ -405,19 +698,27 @@ WITH new AS MATERIALIZED (SELECT key, jsonb(value) AS value FROM json_each($1))
 INSERT INTO orders (id, principal_id, idempotency_key, fingerprint, external_ref, customer_id,
                     status, currency, amount_subtotal, amount_discount, amount_tax, amount_total,
                     amount_authorized, amount_captured, amount_refunded, capture, payment, lines,
-                    metadata, created_at, updated_at, version)
+                    metadata, created_at, updated_at, version, pricing)
 SELECT unhex(new.value ->> 0), unhex(new.value ->> 1), new.value ->> 2, unhex(new.value ->> 3),
        new.value ->> 4, unhex(new.value ->> 5), 'pending', new.value ->> 6, new.value ->> 7,
        new.value ->> 8, new.value ->> 9, new.value ->> 10, 0, 0, 0, new.value ->> 11,
-       new.value ->> 12, new.value ->> 13, new.value ->> 14, new.value ->> 15, new.value ->> 15, 1
+       new.value ->> 12, new.value ->> 13, new.value ->> 14, new.value ->> 15, new.value ->> 15, 1,
+       new.value ->> 16
 FROM new
 WHERE true
 ON CONFLICT (principal_id, idempotency_key) DO NOTHING
 RETURNING id
+---- orders/list_mismatches.sql
+SELECT m.order_id, m.at, m.currency, m.engine, m.total, m.other_engine, m.other_total, m.why,
+       m.trace_id
+FROM pricing_mismatch m
+WHERE $1 IS NULL OR m.order_id < $1
+ORDER BY m.order_id DESC
+LIMIT $2
 ---- orders/list_orders.sql
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
-       amount_captured, amount_refunded, capture, payment, lines, metadata, cancel_requested, goods, created_at, updated_at,
+       amount_captured, amount_refunded, capture, payment, lines, metadata, pricing, cancel_requested, goods, created_at, updated_at,
        version
 FROM orders
 WHERE ($2 IS NULL OR id < $2)
@@ -430,7 +731,7 @@ LIMIT $1
 ---- orders/list_orders_by_external_ref.sql
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
-       amount_captured, amount_refunded, capture, payment, lines, metadata, cancel_requested, goods, created_at, updated_at,
+       amount_captured, amount_refunded, capture, payment, lines, metadata, pricing, cancel_requested, goods, created_at, updated_at,
        version
 FROM orders
 WHERE external_ref = $7
@@ -444,7 +745,7 @@ LIMIT $1
 ---- orders/list_orders_of_customer.sql
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
-       amount_captured, amount_refunded, capture, payment, lines, metadata, cancel_requested, goods, created_at, updated_at,
+       amount_captured, amount_refunded, capture, payment, lines, metadata, pricing, cancel_requested, goods, created_at, updated_at,
        version
 FROM orders
 WHERE customer_id = $7
@@ -460,7 +761,7 @@ LIMIT $1
 -- The orders as they are; SQLite has one writer, and this is it.
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
-       amount_captured, amount_refunded, capture, payment, lines, metadata, cancel_requested, goods, created_at, updated_at,
+       amount_captured, amount_refunded, capture, payment, lines, metadata, pricing, cancel_requested, goods, created_at, updated_at,
        version
 FROM orders
 WHERE id IN (SELECT unhex(value ->> 0) FROM json_each($1))
@@ -468,7 +769,7 @@ ORDER BY id
 ---- orders/orders_by_ids.sql
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
-       amount_captured, amount_refunded, capture, payment, lines, metadata, cancel_requested, goods, created_at, updated_at,
+       amount_captured, amount_refunded, capture, payment, lines, metadata, pricing, cancel_requested, goods, created_at, updated_at,
        version
 FROM orders
 WHERE id IN (SELECT unhex(value ->> 0) FROM json_each($1))
@@ -476,7 +777,7 @@ ORDER BY id DESC
 ---- orders/page_orders.sql
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
-       amount_captured, amount_refunded, capture, payment, lines, metadata, cancel_requested, goods, created_at, updated_at,
+       amount_captured, amount_refunded, capture, payment, lines, metadata, pricing, cancel_requested, goods, created_at, updated_at,
        version
 FROM orders
 WHERE id > $1
@@ -485,7 +786,7 @@ LIMIT $2
 ---- orders/pending_orders.sql
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
-       amount_captured, amount_refunded, capture, payment, lines, metadata, cancel_requested, goods, created_at, updated_at,
+       amount_captured, amount_refunded, capture, payment, lines, metadata, pricing, cancel_requested, goods, created_at, updated_at,
        version
 FROM orders
 -- Orders whose payment is not settled although they are older than $1.
@@ -495,7 +796,7 @@ LIMIT $2
 ---- orders/stuck_orders.sql
 SELECT id, principal_id, idempotency_key, fingerprint, external_ref, customer_id, status, currency,
        amount_subtotal, amount_discount, amount_tax, amount_total, amount_authorized,
-       amount_captured, amount_refunded, capture, payment, lines, metadata, cancel_requested, goods, created_at, updated_at,
+       amount_captured, amount_refunded, capture, payment, lines, metadata, pricing, cancel_requested, goods, created_at, updated_at,
        version
 FROM orders
 -- As pending_orders, but newest first, and before $3.
@@ -680,14 +981,21 @@ WHERE partition = $1 AND seq > $2
 ORDER BY seq
 LIMIT $3
 ---- store/read_wanted_events.sql
--- The data of kinds that nobody asked for stay where they are: they are most of an event's weight.
+-- Of the events that nobody asked for only the last of the page is read out: it tells how far the
+-- page went. They would be half of all rows.
+WITH page AS (
+    SELECT partition, seq, id, order_id, version, type, at, actor, cause, trace_id, data,
+           type IN (SELECT asked.value ->> 0 FROM json_each($1) AS asked) AS wanted,
+           count(*) OVER () AS passed, max(seq) OVER () AS last
+    FROM (
+        SELECT * FROM event WHERE partition = $2 AND seq > $3 ORDER BY seq LIMIT $4
+    )
+)
 SELECT partition, seq, id, order_id, version, type, at, actor, cause, trace_id,
-       CASE WHEN type IN (SELECT wanted.value ->> 0 FROM json_each($1) AS wanted) THEN data END
-       AS data
-FROM event
-WHERE partition = $2 AND seq > $3
+       CASE WHEN wanted THEN data END AS data, passed
+FROM page
+WHERE wanted OR seq = last
 ORDER BY seq
-LIMIT $4
 ---- store/release_leases.sql
 UPDATE lease
 SET expires_at = 0

@@ -57,6 +57,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/postgres/0007_pricing.sql"),
         include_str!("../../../migrations/sqlite/0007_pricing.sql"),
     ),
+    (
+        8,
+        "room for updates",
+        include_str!("../../../migrations/postgres/0008_room_for_updates.sql"),
+        include_str!("../../../migrations/sqlite/0008_room_for_updates.sql"),
+    ),
 ];
 
 fn migrator(pick: impl Fn(&'static str, &'static str) -> &'static str) -> Migrator {

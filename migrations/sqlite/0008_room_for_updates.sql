@@ -1,0 +1,1 @@
+-- PostgreSQL's pages get room for updates; SQLite moves rows within its pages by itself.
