@@ -108,6 +108,16 @@ on_both! {
         // A row that is mended in place counts once, and no other does again.
         let run_id = import(&world, "stock", &file, &[]).await.1["run_id"].as_str().unwrap().to_owned();
         write(&world, "stock.csv", &text.replace("S0,much", "S0,40"));
+        // Not by itself, if the import of the file as it was had been broken off.
+        let target = format!("{}/v1/stock:batch", world.api.base);
+        let broken_off = json!({"run_id": run_id, "kind": "stock", "target": target, "rows": 500,
+            "accepted": 500, "refused": 0, "bad_bytes": 0});
+        std::fs::write(&note, broken_off.to_string()).unwrap();
+        let (finished, _) = import(&world, "stock", &file, &[]).await;
+        assert_eq!(finished.code, Some(2), "{}", finished.stderr);
+        assert!(finished.stderr.contains(&format!("--run-id {run_id}")), "{}", finished.stderr);
+        assert_eq!(shelf().await, ([1, 2, 599 % 7 + 1], json!(true)));
+        std::fs::remove_file(&note).unwrap();
         for _ in 0..2 {
             let done = import(&world, "stock", &file, &["--run-id", &run_id]).await;
             assert_eq!(counts(&done), (602, 601, 1));

@@ -67,6 +67,11 @@ on_both! {
         lost.sort_unstable();
         assert_eq!(unknown, lost, "{said}");
         let before = world.bank.ledger().await;
+        // At a wrong address nothing is found, and that is no reason to give money back.
+        let wrong = format!("{}/v1", world.api.base);
+        let (code, said, _) = reconcile(&world, &["--target", &wrong, "--apply", "4"]).await;
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("answered 404"), "{said}");
         let (code, said, _) = reconcile(&world, &["--apply", "3"]).await;
         assert_eq!(code, Some(2), "{said}");
         assert!(said.contains("nothing was done: there are 2 unknown orders"), "{said}");

@@ -114,7 +114,18 @@ pub async fn run(options: ImportOptions) -> anyhow::Result<ImportReport> {
     };
     let note = beside(&options.note, ".import.json");
     let fresh = Note::new(&run_id, options.kind, &format!("{}{path}", options.target));
-    let mut done = Note::read(&note)?.filter(|kept| kept.is_of(&fresh)).unwrap_or(fresh);
+    let kept = Note::read(&note)?;
+    if options.run_id.is_none()
+        && let Some(kept) = kept.as_ref().and_then(|kept| kept.of_another_file(&fresh))
+    {
+        // With other keys its first rows would be imported once more.
+        anyhow::bail!(
+            "an import of this file was broken off, and the file was changed since: go on with \
+             `--run-id {kept}`, or remove {} to begin anew",
+            note.display()
+        );
+    }
+    let mut done = kept.filter(|kept| kept.is_of(&fresh)).unwrap_or(fresh);
     let mut bad = BadRows::open(beside(&options.bad_rows, ".rejected.ndjson"), done.bad_bytes)?;
 
     let bar = progress::bar(options.kind.as_str(), look.lines, options.progress);

@@ -34,6 +34,12 @@ impl Note {
         import(self) == import(other)
     }
 
+    /// The run id of this note, if it is about another import to the same place.
+    pub(crate) fn of_another_file(&self, other: &Self) -> Option<&str> {
+        let same_place = self.kind == other.kind && self.target == other.target;
+        (same_place && self.run_id != other.run_id).then_some(&self.run_id)
+    }
+
     /// The note at this place, if there is one that can be read.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Option<Self>> {
         match fs::read(path) {

@@ -28,6 +28,10 @@ pub(crate) struct ReconcileArgs {
     /// If there are more or fewer by now, nothing is done.
     #[arg(long, value_name = "NUMBER")]
     apply: Option<usize>,
+    /// Also when the shop knows not a single order of the bank's, which is what a wrong shop looks
+    /// like.
+    #[arg(long)]
+    all_unknown: bool,
     /// Print the result as JSON on the last line.
     #[arg(long)]
     json: bool,
@@ -39,6 +43,12 @@ struct Order {
     status: String,
     amount_captured: i64,
     amount_refunded: i64,
+}
+
+/// What is read of who the key belongs to.
+#[derive(Deserialize)]
+struct Me {
+    kind: String,
 }
 
 /// Shop and bank, as this command speaks to them.
@@ -60,16 +70,29 @@ pub(crate) fn run(args: ReconcileArgs) -> Result<Verdict> {
         bank: args.payments_url.trim_end_matches('/').to_owned(),
         bank_key: args.payments_key,
     };
-    runtime.block_on(reconcile(&books, args.apply, args.json))
+    let asked = Asked { apply: args.apply, all_unknown: args.all_unknown, json: args.json };
+    runtime.block_on(reconcile(&books, asked))
 }
 
-async fn reconcile(books: &Books, apply: Option<usize>, json: bool) -> Result<Verdict> {
+/// What is to be done.
+struct Asked {
+    apply: Option<usize>,
+    all_unknown: bool,
+    json: bool,
+}
+
+async fn reconcile(books: &Books, asked: Asked) -> Result<Verdict> {
+    let Asked { apply, all_unknown, json } = asked;
+    books.check_sight().await?;
     let ledger = books.ledger().await?;
     let entries = ledger.len();
     let (mut unknown, mut others) = (Vec::new(), Vec::new());
+    let mut orders_known = 0;
     for entry in ledger {
         // A declined or undone payment needs no question, unless the shop has it otherwise.
-        let finding = entry.found(books.known(&entry).await?);
+        let known = books.known(&entry).await?;
+        orders_known += u64::from(matches!(known, Known::Order { .. }));
+        let finding = entry.found(known);
         match finding {
             Finding::Agrees => {}
             Finding::Unknown => unknown.push(entry),
@@ -90,6 +113,11 @@ async fn reconcile(books: &Books, apply: Option<usize>, json: bool) -> Result<Ve
             expected == unknown.len(),
             "nothing was done: there are {} unknown orders now, not {expected}",
             unknown.len()
+        );
+        ensure!(
+            orders_known > 0 || unknown.is_empty() || all_unknown,
+            "nothing was done: the shop knows none of the bank's orders; if this is the right shop, \
+             and it lost all of them, add --all-unknown"
         );
         for entry in &unknown {
             books.undo(entry).await?;
@@ -129,6 +157,22 @@ fn line(entry: &Entry) -> String {
 }
 
 impl Books {
+    /// To whom somebody else's order is as good as absent, like a customer, may not judge.
+    async fn check_sight(&self) -> Result<()> {
+        let url = format!("{}/v1/me", self.shop);
+        let request = self.http.get(&url).bearer_auth(&self.api_key);
+        let response = request.send().await.with_context(|| url.clone())?;
+        let status = response.status();
+        let text = response.text().await?;
+        ensure!(status.is_success(), "{url} answered {status}: {text}");
+        let me: Me = serde_json::from_str(&text).with_context(|| url.clone())?;
+        ensure!(
+            me.kind != "customer",
+            "a customer sees only their own orders: use a key of the shop"
+        );
+        Ok(())
+    }
+
     async fn ledger(&self) -> Result<Vec<Entry>> {
         let url = format!("{}/ledger", self.bank);
         let response = self.http.get(&url).send().await.with_context(|| url.clone())?;
@@ -148,11 +192,8 @@ impl Books {
         let status = response.status();
         let text = response.text().await?;
         if status == StatusCode::NOT_FOUND {
-            // A wrong address is answered with 404, too.
-            ensure!(
-                text.contains("\"ORDER_NOT_FOUND\"") || text.contains("\"NOT_FOUND\""),
-                "{url}: {text}"
-            );
+            // A wrong address is answered with 404, too, and with the same code.
+            ensure!(text.contains("There is no such order."), "{url}: {text}");
             return Ok(Known::Nothing);
         }
         if !status.is_success() {

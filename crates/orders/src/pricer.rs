@@ -42,8 +42,9 @@ pub const FLAGS: &[flags::Known] = &[
     },
 ];
 
-/// Promotional engines at work at the same time, and what one of them may take.
+/// Promotional engines at work at the same time. More orders wait for their turn.
 const TURNS: usize = 32;
+/// How long an order waits for its turn, and then for its price.
 const DEADLINE: Duration = Duration::from_millis(250);
 
 /// One of the two engines.
@@ -207,16 +208,19 @@ impl Pricer {
             Err(why) => {
                 let other = first.other();
                 tell(first, why);
-                // The buyer expects coupons to count: a price without them is none.
-                let loses_coupons = !asked.request.coupons.is_empty() && other == Which::Legacy;
-                if loses_coupons {
+                // The buyer expects coupons to count, and the state expects its tax: a price without
+                // them is none.
+                let request = &asked.request;
+                let has_more = !request.coupons.is_empty() || request.jurisdiction.is_some();
+                if has_more && other == Which::Legacy {
                     return Err(Unpriced::Broken);
                 }
                 let quoted = self.run(other, asked).await.map_err(|why| {
                     tell(other, why);
                     Unpriced::Broken
                 })?;
-                (other, quoted)
+                // What the other engine cannot price the first one might: that is no refusal.
+                (other, Ok(quoted.map_err(|_| Unpriced::Broken)?))
             }
         };
         match quoted {
@@ -233,7 +237,9 @@ impl Pricer {
         if which == Which::Legacy {
             return self.quote(which, asked);
         }
-        let turn = self.turns.clone().try_acquire_owned().map_err(|_| Break::NoRoom)?;
+        // A burst of orders is no fault of the engine: they wait, as long as one may take.
+        let turn = tokio::time::timeout(self.deadline, self.turns.clone().acquire_owned()).await;
+        let turn = turn.ok().and_then(Result::ok).ok_or(Break::NoRoom)?;
         let (pricer, asked) = (self.clone(), asked.clone());
         let work = tokio::task::spawn_blocking(move || {
             let quoted = pricer.quote(which, &asked);

@@ -38,7 +38,24 @@ fn pricer(legacy: fn() -> Quote, promotional: fn() -> Quote) -> Pricer {
     Pricer::with(flags, Arc::new(Puppet(legacy)), Arc::new(Puppet(promotional)), deadline)
 }
 
+/// An engine that can price nothing.
+struct Refuses;
+
+impl Engine for Refuses {
+    fn name(&self) -> &'static str {
+        "refuses"
+    }
+
+    fn quote(&self, _: &Basket<'_>, _: &Rules) -> Result<Quote, Vec<Flaw>> {
+        Err(vec![Flaw { pointer: "/lines/0".to_owned(), detail: "has no price".to_owned() }])
+    }
+}
+
 fn asked(coupons: &[&str]) -> Arc<Asked> {
+    asked_in(None, coupons)
+}
+
+fn asked_in(jurisdiction: Option<&str>, coupons: &[&str]) -> Arc<Asked> {
     let line = RequestedLine {
         sku: Sku::parse("A").expect("a SKU"),
         quantity: 1,
@@ -54,7 +71,7 @@ fn asked(coupons: &[&str]) -> Arc<Asked> {
         capture: Capture::Automatic,
         metadata: serde_json::Map::new(),
         coupons: coupons.iter().map(|code| (*code).to_owned()).collect(),
-        jurisdiction: None,
+        jurisdiction: jurisdiction.map(str::to_owned),
     };
     let (snapshot, rules, at) = (Arc::default(), Arc::default(), Timestamp::from_micros(0));
     Arc::new(Asked { request, snapshot, rules, at })
@@ -98,6 +115,40 @@ fn without_an_engine_that_can_there_is_no_price() {
         pricer(|| named("good"), panics).price(&asked(&["TEN"]), Which::Promotional).await
     });
     assert!(matches!(coupons, Err(Unpriced::Broken)), "nobody pays more than expected");
+    let taxed = on_a_runtime(async {
+        let asked = asked_in(Some("DE"), &[]);
+        pricer(|| named("good"), panics).price(&asked, Which::Promotional).await
+    });
+    assert!(matches!(taxed, Err(Unpriced::Broken)), "no tax is left out");
+}
+
+#[test]
+fn what_the_other_engine_cannot_price_is_not_refused_for_good() {
+    let engines = |legacy: Arc<dyn Engine>, promotional: Arc<dyn Engine>| {
+        let deadline = Duration::from_secs(60);
+        Pricer::with(Flags::fixed(FLAGS), legacy, promotional, deadline)
+    };
+    let broken = engines(Arc::new(Refuses), Arc::new(Puppet(panics)));
+    let given = on_a_runtime(async { broken.price(&asked(&[]), Which::Promotional).await });
+    assert!(matches!(given, Err(Unpriced::Broken)));
+    let sound = engines(Arc::new(Refuses), Arc::new(Refuses));
+    let given = on_a_runtime(async { sound.price(&asked(&[]), Which::Promotional).await });
+    assert!(matches!(given, Err(Unpriced::Refused(faults)) if faults.len() == 1));
+}
+
+#[test]
+fn orders_of_a_burst_wait_for_their_turn() {
+    let good: fn() -> Quote = || named("good");
+    let engine = || Arc::new(Puppet(good));
+    let pricer = Pricer::with(Flags::fixed(FLAGS), engine(), engine(), Duration::from_secs(60));
+    let asked = asked(&[]);
+    let priced = on_a_runtime(futures_util::future::join_all(
+        (0..4 * TURNS).map(|_| pricer.price(&asked, Which::Promotional)),
+    ));
+    for priced in priced {
+        let priced = priced.expect("priced");
+        assert_eq!((priced.engine, priced.degraded), (Which::Promotional, false));
+    }
 }
 
 #[test]
