@@ -121,6 +121,16 @@ async fn goods_that_one_node_puts_on_the_shelf_are_sold_by_another() {
     }
     let more = json!({"delta": 1, "reason": "delivery"});
     send(world.api.keyed("/v1/stock/HOT/adjustments", "more", &more)).await.expect(200);
+    // What it has not heard of it looks for, however many ask for it at once.
+    world.stocked("NEW", 250, 300).await;
+    let news = order_of(&[("NEW", 1)]);
+    let placed = (0..200).map(|number| {
+        let (there, news) = (there.clone(), news.clone());
+        async move { there.place(&format!("n-{number}"), &news).await }
+    });
+    for reply in futures_util::future::join_all(placed).await {
+        reply.expect(201);
+    }
     let mut tries = 0;
     let sold: Value = eventually("the other node sells it", async || {
         tries += 1;

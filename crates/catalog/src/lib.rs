@@ -27,7 +27,9 @@ pub use search::Wanted;
 pub use snapshot::Snapshot;
 
 use actor::Keeper;
-use actors::{Home, Mailbox, MailboxPolicy, Request, RequestContext, Serve, Supervision, Vitals};
+use actors::{
+    AskError, Home, Mailbox, MailboxPolicy, Request, RequestContext, Serve, Supervision, Vitals,
+};
 use domain::{Clock, Sku};
 use messages::{Put, PutPrices, PutRule, Refresh};
 use pricing::Rules;
@@ -35,12 +37,18 @@ use snapshot::Shelf;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use store::{Db, StoreError};
+use tokio::sync::Semaphore;
+use tokio::time::timeout_at;
 use topology::{Edge, Outcome};
 
 #[cfg(test)]
 mod rule_tests;
 #[cfg(test)]
 mod tests;
+
+/// Looks for unknown products at the same time: fewer than the keeper takes, and more than one, so
+/// that those who ask for what does not exist hold up nobody for long.
+const LEARNING_MAX: usize = 8;
 
 /// Most changes in one [`Catalog::put`].
 pub const PUT_MAX: usize = 1000;
@@ -51,6 +59,7 @@ pub struct Catalog {
     db: Db,
     shelf: Arc<Shelf>,
     keeper: Mailbox<Keeper>,
+    learning: Arc<Semaphore>,
     edge: Edge,
 }
 
@@ -70,7 +79,8 @@ pub async fn start(db: Db, clock: Arc<dyn Clock>, home: &Home) -> Result<Catalog
         Supervision::STANDARD,
         move || Keeper::new(books.clone(), clock.clone(), shared.clone()),
     );
-    Ok(Catalog { db, shelf, keeper, edge: Edge::unseen() })
+    let learning = Arc::new(Semaphore::new(LEARNING_MAX));
+    Ok(Catalog { db, shelf, keeper, learning, edge: Edge::unseen() })
 }
 
 impl Catalog {
@@ -216,6 +226,25 @@ impl Catalog {
     /// [`CatalogError::Store`]; [`CatalogError::Ask`]. The snapshot then stays as it is.
     pub async fn refresh(&self, context: &RequestContext) -> Result<(), CatalogError> {
         self.ask(Refresh, context).await
+    }
+
+    /// Looks in the database, by [`Self::refresh`], if the snapshot lacks something. When many ask
+    /// at once, as they do of a node that has not heard of a product yet, a few look, and the others
+    /// find what these brought.
+    ///
+    /// # Errors
+    /// See [`Self::refresh`].
+    pub async fn learn(
+        &self,
+        lacks: impl Fn(&Snapshot) -> bool,
+        context: &RequestContext,
+    ) -> Result<(), CatalogError> {
+        if !lacks(&self.snapshot()) {
+            return Ok(());
+        }
+        let turn = timeout_at(context.deadline(), self.learning.acquire()).await;
+        let _turn = turn.map_err(|_| CatalogError::Ask(AskError::Expired))?;
+        if lacks(&self.snapshot()) { self.refresh(context).await } else { Ok(()) }
     }
 
     /// What can be seen of the catalogue's actor.

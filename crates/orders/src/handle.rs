@@ -16,6 +16,7 @@ use crate::shadow::{self, Compare, Shadow};
 use crate::shop::{BATCH_PATIENCE, Parts};
 use crate::taken::answered_before;
 use actors::{BatchLimits, Home, Mailbox, MailboxPolicy, RequestContext, Supervision, supervise};
+use catalog::Snapshot;
 use domain::{Draft, Order, OrderId, PARTITIONS, PaymentId};
 use metrics::counter;
 use payments::WebhookError;
@@ -230,11 +231,11 @@ impl Orders {
         context: &RequestContext,
     ) -> Result<(Draft, Option<Compared>), OrderError> {
         let payment_id = PaymentId(self.parts.ids.uuid());
-        let snapshot = self.parts.catalog.snapshot();
-        if request.lines.iter().any(|line| snapshot.get(line.sku.as_str()).is_none()) {
-            let refreshed = self.parts.catalog.refresh(context).await;
-            refreshed.map_err(|error| OrderError::Unavailable { source: error.into() })?;
-        }
+        let lacks = |snapshot: &Snapshot| {
+            request.lines.iter().any(|line| snapshot.get(line.sku.as_str()).is_none())
+        };
+        let learned = self.parts.catalog.learn(lacks, context).await;
+        learned.map_err(|error| OrderError::Unavailable { source: error.into() })?;
         let (catalog, at) = (&self.parts.catalog, self.parts.clock.now());
         let (engine, is_shadowed) = self.parts.pricer.choose(&request, at);
         let (snapshot, rules) = (catalog.snapshot(), catalog.rules());
